@@ -1,0 +1,161 @@
+package fault
+
+// All lists every code, in the order of the reference page.
+func All() []*Code { return append([]*Code(nil), all...) }
+
+// all is an immutable table, filled by the declarations below before any code runs.
+var all []*Code
+
+func define(name string, kind Kind, retry Retry, text, resolution string) *Code {
+	c := &Code{name: name, kind: kind, retry: retry, text: text, resolution: resolution}
+	all = append(all, c)
+	return c
+}
+
+// The server and its parts.
+var (
+	Unexpected = define("internal-error", Internal, Backoff,
+		"the server met an unexpected condition", "try again; if it stays, give the request id to the operator, whose log has the cause")
+	Damaged = define("content-damaged", Internal, Never,
+		"the stored bytes do not match their checksum", "upload the same bytes again: this repairs them; the operator finds the location in the log")
+	Busy = define("busy", Overload, Backoff,
+		"the server is busy or stopping", "try again after a short, growing delay")
+	StorageFull = define("storage-full", Full, Backoff,
+		"the store has no free space left for writes", "delete what is not needed or enlarge the volume; reads and deletes go on")
+	NotImplemented = define("not-implemented", Unsupported, Never,
+		"this operation or option is not implemented", "see the reference for what is supported")
+	Timeout = define("request-timeout", Invalid, Backoff,
+		"the client sent nothing for too long", "send the request again on a better connection")
+	Incomplete = define("incomplete-body", Invalid, Backoff,
+		"the body ended before its declared length", "send the whole body again")
+)
+
+// Who and whether.
+var (
+	CredentialsMissing = define("credentials-missing", Unauthenticated, Never,
+		"this request needs credentials", "sign the request or send Basic credentials")
+	CredentialsMalformed = define("credentials-malformed", Invalid, Never,
+		"the credentials cannot be parsed", "check the Authorization header or the signed query parameters")
+	KeyUnknown = define("access-key-unknown", Unauthenticated, Never,
+		"the access key is not known", "check the access key and that it has not been removed")
+	SignatureMismatch = define("signature-mismatch", Unauthenticated, Never,
+		"the signature does not match the request", "check the secret key, and that no proxy changed the path, query or signed headers")
+	PasswordMismatch = define("password-mismatch", Unauthenticated, Never,
+		"the user name or password is wrong", "check user name and password")
+	ClockSkewed = define("clock-skewed", Unauthenticated, Never,
+		"the request's time differs from the server's by more than 15 minutes", "set the client's clock")
+	Expired = define("signature-expired", Denied, Never,
+		"the signed request has expired", "make a new signed URL")
+	QueryAuthInvalid = define("query-authorization-invalid", Invalid, Never,
+		"the signed query parameters are wrong", "make the signed URL again")
+	RegionMismatch = define("region-mismatch", Invalid, Never,
+		"the request is signed for another region", "use the region that the message names")
+	AccessDenied = define("access-denied", Denied, Never,
+		"access denied", "ask the owner for the right to do this")
+)
+
+// The request.
+var (
+	BadRequest = define("invalid-request", Invalid, Never,
+		"the request is not valid", "correct what the message names")
+	ArgumentInvalid = define("invalid-argument", Invalid, Never,
+		"an argument is not valid", "correct the argument that the message names")
+	MalformedXML = define("malformed-xml", Invalid, Never,
+		"the XML of the body is malformed or not of the expected form", "compare the body with the S3 API reference")
+	MalformedJSON = define("malformed-json", Invalid, Never,
+		"the JSON of the body is malformed or not of the expected form", "compare the body with the specification")
+	PathInvalid = define("invalid-path", Invalid, Never,
+		"the path cannot be decoded", "percent-encode the path as UTF-8")
+	MethodNotAllowed = define("method-not-allowed", Method, Never,
+		"this method is not allowed on this resource", "see the reference for the methods of this resource")
+	LengthRequired = define("length-required", Length, Never,
+		"the length of the body must be declared", "send Content-Length, or x-amz-decoded-content-length with a chunked signature")
+	RangeNotSatisfiable = define("range-not-satisfiable", Range, Never,
+		"the range lies outside of the content", "ask for the size first")
+	EntityTooLarge = define("entity-too-large", TooLarge, Never,
+		"the body is larger than allowed", "send large objects in parts")
+	EntityTooSmall = define("entity-too-small", Invalid, Never,
+		"a part other than the last is smaller than allowed", "send parts of at least 5 MiB")
+	MetadataTooLarge = define("metadata-too-large", Invalid, Never,
+		"the user metadata is larger than 2 KiB", "send less metadata")
+	KeyTooLong = define("key-too-long", Invalid, Never,
+		"the key is longer than 1024 bytes", "use a shorter key")
+	PreconditionFailed = define("precondition-failed", Precondition, Once,
+		"a condition of the request does not hold", "read the current state, then decide again")
+	ConditionalConflict = define("conditional-conflict", Conflict, Once,
+		"another request won the race for this key", "read the current state, then decide again")
+)
+
+// Integrity of what was sent.
+var (
+	DigestInvalid = define("digest-invalid", Invalid, Never,
+		"the digest is malformed or of an unknown algorithm", "send sha256: or sha512: and the hexadecimal hash")
+	DigestMismatch = define("digest-mismatch", Invalid, Backoff,
+		"the bytes received do not have the stated digest", "send the body again; if it fails again, compute the digest anew")
+	ContentMD5Invalid = define("content-md5-invalid", Invalid, Never,
+		"Content-MD5 is not a base64 MD5", "send the base64 of the 16 MD5 bytes")
+	ChecksumMismatch = define("checksum-mismatch", Invalid, Backoff,
+		"the bytes received do not have the stated checksum", "send the body again; if it fails again, compute the checksum anew")
+	PayloadHashMismatch = define("payload-hash-mismatch", Invalid, Backoff,
+		"the bytes received do not have the signed x-amz-content-sha256", "send the body again; if it fails again, check what changes the body on the way")
+	ChunkSignatureMismatch = define("chunk-signature-mismatch", Unauthenticated, Backoff,
+		"the signature of a chunk does not match", "send the body again")
+	ChunkMalformed = define("chunk-malformed", Invalid, Never,
+		"the aws-chunked body is malformed", "check the chunk sizes, the trailer and x-amz-decoded-content-length")
+)
+
+// Buckets, objects and multipart uploads.
+var (
+	BucketNameInvalid = define("bucket-name-invalid", Invalid, Never,
+		"the bucket name is not valid", "use 3 to 63 characters a-z, 0-9, '.' and '-', beginning and ending with a letter or digit, and no reserved name")
+	BucketNotFound = define("bucket-not-found", NotFound, Never,
+		"the bucket does not exist", "create the bucket first, or check its name")
+	BucketExists = define("bucket-exists", Conflict, Never,
+		"the name belongs to somebody else", "choose another name")
+	BucketOwned = define("bucket-owned", Conflict, Never,
+		"you own a bucket of this name already", "use the bucket")
+	BucketNotEmpty = define("bucket-not-empty", Conflict, Once,
+		"the bucket is not empty", "remove what the message names first: objects, uploads, tags or manifests")
+	LocationInvalid = define("location-invalid", Invalid, Never,
+		"the location constraint is not this server's region", "leave it out or use the configured region")
+	KeyNotFound = define("key-not-found", NotFound, Never,
+		"the key does not exist", "check the key")
+	VersionNotFound = define("version-not-found", NotFound, Never,
+		"the version does not exist", "list the versions of the key")
+	UploadNotFound = define("upload-not-found", NotFound, Never,
+		"the multipart upload does not exist: it was completed, aborted or never begun", "begin a new upload")
+	PartInvalid = define("part-invalid", Invalid, Never,
+		"a part was not found, or its ETag or checksum differs", "list the parts, then complete with what is there")
+	PartOrderInvalid = define("part-order-invalid", Invalid, Never,
+		"the parts are not in ascending order", "list the parts by ascending number")
+	CopyOntoItself = define("copy-onto-itself", Invalid, Never,
+		"an object cannot be copied onto itself without a change", "change metadata or destination")
+)
+
+// Repositories, manifests, blobs and upload sessions.
+var (
+	RepositoryNameInvalid = define("repository-name-invalid", Invalid, Never,
+		"the repository name is not valid", "use lower-case path components of the OCI grammar, 255 characters at most, and no reserved name")
+	RepositoryNotFound = define("repository-not-found", NotFound, Never,
+		"the repository does not exist", "push to it first, or check its name")
+	TagInvalid = define("tag-invalid", Invalid, Never,
+		"the tag is not valid", "use 1 to 128 characters of A-Z, a-z, 0-9, '_', '.' and '-', not beginning with '.' or '-'")
+	ManifestNotFound = define("manifest-not-found", NotFound, Never,
+		"the manifest does not exist in this repository", "check the tag or digest")
+	ManifestInvalid = define("manifest-invalid", Invalid, Never,
+		"the manifest is not valid", "compare it with the OCI image specification")
+	ManifestBlobUnknown = define("manifest-blob-unknown", NotFound, Once,
+		"the manifest names a blob or manifest that is not in this repository", "push what it names first")
+	ManifestTooLarge = define("manifest-too-large", TooLarge, Never,
+		"the manifest is larger than 4 MiB", "split it into an index of smaller manifests")
+	ObjectArtifact = define("object-artifact", Denied, Never,
+		"this manifest or blob belongs to an object of the bucket", "delete the object by S3; it obeys the bucket's rules only")
+	BlobNotFound = define("blob-not-found", NotFound, Never,
+		"the blob does not exist in this repository", "push the blob first, or check its digest")
+	SessionNotFound = define("upload-session-not-found", NotFound, Never,
+		"the upload session does not exist: it was finished, cancelled, expired or never begun", "begin a new upload")
+	SessionRange = define("upload-range-invalid", Range, Once,
+		"the chunk does not begin where the upload session ends", "ask the session for its offset and go on from there")
+	SizeInvalid = define("size-invalid", Invalid, Never,
+		"the length of the body does not match what was declared", "send the declared number of bytes")
+)
