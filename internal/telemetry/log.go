@@ -1,0 +1,61 @@
+// Package telemetry is what the program tells about itself: structured logs with request ids, the access log,
+// and Prometheus metrics of HTTP and of the stores. It wraps handlers and ports; the domain knows nothing of it.
+package telemetry
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+)
+
+// NewLogger writes JSON lines to w. Records logged with a request's context carry its id as "request".
+func NewLogger(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(requestHandler{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})})
+}
+
+// requestHandler adds the request id of the context to each record.
+type requestHandler struct{ slog.Handler }
+
+// Handle implements slog.Handler.
+func (h requestHandler) Handle(ctx context.Context, record slog.Record) error {
+	if id := RequestID(ctx); id != "" {
+		record.AddAttrs(slog.String("request", id))
+	}
+	return h.Handler.Handle(ctx, record)
+}
+
+// WithAttrs implements slog.Handler.
+func (h requestHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return requestHandler{h.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup implements slog.Handler.
+func (h requestHandler) WithGroup(name string) slog.Handler {
+	return requestHandler{h.Handler.WithGroup(name)}
+}
+
+type requestKey struct{}
+
+// WithRequestID is ctx carrying the id of the request that it serves.
+func WithRequestID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, requestKey{}, id)
+}
+
+// RequestID is the id in ctx; empty outside of a request.
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestKey{}).(string)
+	return id
+}
+
+// NewRequestID makes up an id: 12 hexadecimal digits of the time in milliseconds, so that ids sort by time, and 16 at
+// random. It is unique, not secret.
+func NewRequestID(now time.Time) string {
+	var raw [16]byte
+	binary.BigEndian.PutUint64(raw[:], uint64(now.UnixMilli()))
+	binary.BigEndian.PutUint64(raw[8:], rand.Uint64())
+	return hex.EncodeToString(raw[2:])
+}
