@@ -4,14 +4,14 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"strings"
 )
 
 // Key is an encoded key together with the guards that it falls under. Only tables and logs make keys.
 //
-// The encoding is one byte for the table, then each part with 0x00 written as 0x00 0xFF and ended by 0x00.
-// So keys sort by table, then by the bytes of each part in turn: a part that is a prefix of
-// another sorts first, and the order of S3 keys (bytes of their UTF-8) is the order of rows.
+// The encoding is one byte for the table, then each part ended by 0x00, with 0x00 within a part written as
+// 0x01 0x01 and 0x01 as 0x01 0x02. So an end is never mistaken for content, and keys sort by table, then by the
+// bytes of each part in turn: a part that is a prefix of another sorts first, and the order of S3 keys (bytes of
+// their UTF-8) is the order of rows.
 type Key struct {
 	raw    []byte
 	guards []int // lengths of the prefixes of raw that are guards, ascending
@@ -57,24 +57,26 @@ func (r Range) Contains(key []byte) bool {
 	return bytes.Compare(key, r.From) >= 0 && bytes.Compare(key, r.To) < 0
 }
 
+const (
+	endByte    = 0x00 // ends a part
+	escapeByte = 0x01 // precedes what stands for one of these two bytes
+)
+
 // appendPart adds the encoding of part to b.
 func appendPart(b []byte, part string) []byte {
-	for {
-		i := strings.IndexByte(part, 0)
-		if i < 0 {
-			break
+	for i := 0; i < len(part); i++ {
+		if part[i] <= escapeByte {
+			b = append(b, escapeByte, part[i]+1)
+		} else {
+			b = append(b, part[i])
 		}
-		b = append(b, part[:i]...)
-		b = append(b, 0x00, 0xFF)
-		part = part[i+1:]
 	}
-	b = append(b, part...)
-	return append(b, 0x00)
+	return append(b, endByte)
 }
 
 var errMalformedKey = errors.New("meta: malformed key")
 
-// SplitKey decodes the parts of an encoded key (the table byte left out).
+// SplitKey decodes the parts of an encoded key (the table byte left out). What no table encodes is an error.
 func SplitKey(raw []byte) ([]string, error) {
 	if len(raw) == 0 {
 		return nil, errMalformedKey
@@ -82,19 +84,20 @@ func SplitKey(raw []byte) ([]string, error) {
 	var parts []string
 	var part []byte
 	for i := 1; i < len(raw); i++ {
-		if raw[i] != 0x00 {
+		switch raw[i] {
+		case endByte:
+			parts = append(parts, string(part))
+			part = part[:0]
+		case escapeByte:
+			if i++; i == len(raw) || raw[i] < 1 || raw[i] > 2 {
+				return nil, errMalformedKey
+			}
+			part = append(part, raw[i]-1)
+		default:
 			part = append(part, raw[i])
-			continue
 		}
-		if i+1 < len(raw) && raw[i+1] == 0xFF {
-			part = append(part, 0x00)
-			i++
-			continue
-		}
-		parts = append(parts, string(part))
-		part = part[:0]
 	}
-	if len(part) > 0 {
+	if raw[len(raw)-1] != endByte && len(raw) > 1 {
 		return nil, errMalformedKey
 	}
 	return parts, nil

@@ -34,27 +34,40 @@ const (
 	guardLock = 'g'
 )
 
-func (s LockSet) add(kind byte, raw []byte, exclusive bool) LockSet {
-	name := make([]byte, 0, len(raw)+1)
-	name = append(append(name, kind), raw...)
-	s.locks = append(slices.Clip(s.locks), Lock{Name: name, Exclusive: exclusive})
+// grow makes room for n more locks in an array of the set's own, so that sets made from one set do not share.
+func (s LockSet) grow(n int) LockSet {
+	s.locks = append(make([]Lock, 0, len(s.locks)+n), s.locks...)
 	return s
+}
+
+func lockName(kind byte, raw []byte) []byte {
+	return append(append(make([]byte, 0, len(raw)+1), kind), raw...)
 }
 
 // Read declares that the keys are read.
 func (s LockSet) Read(keys ...Key) LockSet {
+	s = s.grow(len(keys))
 	for _, k := range keys {
-		s = s.add(keyLock, k.raw, false)
+		s.locks = append(s.locks, Lock{Name: lockName(keyLock, k.raw)})
 	}
 	return s
 }
 
 // Write declares that the keys are read or written, and takes their guards shared.
 func (s LockSet) Write(keys ...Key) LockSet {
+	n := len(keys)
 	for _, k := range keys {
-		s = s.add(keyLock, k.raw, true)
-		for i := range k.guards {
-			s = s.add(guardLock, k.GuardAt(i), false)
+		n += len(k.guards)
+	}
+	s = s.grow(n)
+	for _, k := range keys {
+		s.locks = append(s.locks, Lock{Name: lockName(keyLock, k.raw), Exclusive: true})
+		if len(k.guards) == 0 {
+			continue
+		}
+		innermost := lockName(guardLock, k.GuardAt(len(k.guards)-1)) // the others are prefixes of it
+		for _, length := range k.guards {
+			s.locks = append(s.locks, Lock{Name: innermost[:length+1]})
 		}
 	}
 	return s
@@ -63,15 +76,17 @@ func (s LockSet) Write(keys ...Key) LockSet {
 // Guard declares that the guarded ranges are scanned, or read and written at keys not named one by one.
 // Writing a key still needs Write.
 func (s LockSet) Guard(guards ...Guard) LockSet {
+	s = s.grow(len(guards))
 	for _, g := range guards {
-		s = s.add(guardLock, g.raw, true)
+		s.locks = append(s.locks, Lock{Name: lockName(guardLock, g.raw), Exclusive: true})
 	}
 	return s
 }
 
 // Join is the union of both sets.
 func (s LockSet) Join(other LockSet) LockSet {
-	s.locks = append(slices.Clip(s.locks), other.locks...)
+	s = s.grow(len(other.locks))
+	s.locks = append(s.locks, other.locks...)
 	return s
 }
 

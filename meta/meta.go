@@ -52,7 +52,8 @@ type Reader interface {
 	// Get returns the value of k, which the caller owns. Errors: ErrNotFound, ErrUndeclared.
 	Get(ctx context.Context, k Key) ([]byte, error)
 	// Scan yields the rows of r in key order. Yielded slices are valid only until the next step.
-	// It stops after yielding an error. Errors: ErrUndeclared.
+	// It shows a transaction's own writes as they were when the loop began. It stops after yielding an error.
+	// Errors: ErrUndeclared.
 	Scan(ctx context.Context, r Range) iter.Seq2[Row, error]
 	// Version is the number of the newest commit that this snapshot includes. Versions grow with the commit order and
 	// are never used twice, restarts included.
@@ -69,7 +70,8 @@ type Tx interface {
 	// Append adds value to the end of log. Its place is the commit's version, so appends of concurrent
 	// transactions never conflict and are read in commit order. A transaction does not see its own appends.
 	Append(log Log, value []byte) error
-	// Trim removes the entries of log up to and including position. Errors: ErrUndeclared.
+	// Trim removes the entries of log up to and including position, but none that this transaction appends.
+	// Errors: ErrUndeclared.
 	Trim(log Log, upTo Position) error
 }
 

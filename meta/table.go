@@ -21,7 +21,7 @@ type Table[V any] struct {
 // valueFormat is the first byte of every row's value.
 const valueFormat = 1
 
-// NewTable declares a table. id is unique in the program (archtest checks it); below 0x10 is the engines' own.
+// NewTable declares a table. id is unique in the program (archtest checks it): 0x10 to 0xFE, below is the engines' own.
 // Each of guardDepths is a number of leading parts: the rows that share so many leading parts form a range with a
 // guard of its own. Depth 0 guards the whole table.
 func NewTable[V any](id byte, name string, guardDepths ...int) Table[V] {
@@ -216,7 +216,7 @@ type Position struct {
 	Index   uint16
 }
 
-// NewLog declares a log; id is unique among tables and logs.
+// NewLog declares a log; id is unique among tables and logs: 0x10 to 0xFE.
 func NewLog(id byte, name string) Log { return Log{name: name, id: id} }
 
 // ID is the log's byte of the key space.
