@@ -1,0 +1,309 @@
+package sigv4
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zot-artifact-store/zas/fault"
+)
+
+// The query parameters of a presigned URL ("Query Parameters" page). Their names are case-sensitive.
+const (
+	paramAlgorithm     = "X-Amz-Algorithm"
+	paramCredential    = "X-Amz-Credential"
+	paramDate          = "X-Amz-Date"
+	paramExpires       = "X-Amz-Expires"
+	paramSignedHeaders = "X-Amz-SignedHeaders"
+	paramSignature     = "X-Amz-Signature"
+	paramToken         = "X-Amz-Security-Token"
+	paramContentSHA256 = "X-Amz-Content-Sha256"
+
+	headerContentSHA256 = "X-Amz-Content-Sha256"
+	headerDate          = "X-Amz-Date"
+	headerToken         = "X-Amz-Security-Token"
+	headerDecodedLength = "X-Amz-Decoded-Content-Length"
+	headerTrailer       = "X-Amz-Trailer"
+)
+
+// Bounds on what a signature may consist of, far above anything that a client sends.
+const (
+	maxAuthorization = 8 << 10
+	maxSignedHeaders = 128
+	maxAccessKey     = 256
+	maxRegion        = 64
+)
+
+func authParam(name string) bool {
+	switch name {
+	case paramAlgorithm, paramCredential, paramDate, paramExpires, paramSignedHeaders, paramSignature, paramToken, paramContentSHA256:
+		return true
+	}
+	return false
+}
+
+// claim is what a request says about its signature; nothing of it is proven.
+type claim struct {
+	accessKey     string
+	scope         scope
+	signedHeaders []string // lower case, strictly ascending, "host" among them
+	signature     string
+	time          time.Time
+	token         string
+	presigned     bool
+	expires       time.Time // presigned only
+	contentSHA256 string    // presigned only: the query parameter
+}
+
+// malformed is the error of a claim that cannot be understood, by the place where it stands.
+func (c *claim) malformed(format string, args ...any) error {
+	if c.presigned {
+		return fault.QueryAuthInvalid.Detail(format, args...)
+	}
+	return fault.CredentialsMalformed.Detail(format, args...)
+}
+
+// parseClaim reads the signature out of the header or the query, whichever has one.
+func parseClaim(r *http.Request, params query) (*claim, error) {
+	presigned := slices.ContainsFunc(params, func(p param) bool {
+		return p.name == paramAlgorithm || p.name == paramSignature || p.name == paramCredential
+	})
+	header := r.Header["Authorization"]
+	switch {
+	case len(header) > 1:
+		return nil, fault.CredentialsMalformed.Detail("there is more than one Authorization header")
+	case presigned && len(header) == 1:
+		return nil, fault.BadRequest.Detail("only one authentication is allowed: the query is signed and there is an Authorization header")
+	case presigned:
+		return parsePresigned(params)
+	case len(header) == 1:
+		return parseHeader(r, header[0])
+	}
+	if _, n := params.get("AWSAccessKeyId"); n > 0 {
+		return nil, fault.QueryAuthInvalid.Detail("Signature Version 2 is not supported; use %s", algorithm)
+	}
+	return nil, fault.CredentialsMissing
+}
+
+func parsePresigned(params query) (*claim, error) {
+	c := &claim{presigned: true}
+	var name, credential, signedHeaders, date, expires string
+	for _, field := range []struct {
+		name     string
+		value    *string
+		optional bool
+	}{
+		{paramAlgorithm, &name, false}, {paramCredential, &credential, false}, {paramDate, &date, false},
+		{paramExpires, &expires, false}, {paramSignedHeaders, &signedHeaders, false},
+		{paramSignature, &c.signature, false}, {paramToken, &c.token, true}, {paramContentSHA256, &c.contentSHA256, true},
+	} {
+		value, n := params.get(field.name)
+		if n > 1 || value == "" && !field.optional {
+			return nil, c.malformed("a signed query has exactly one %s", field.name)
+		}
+		*field.value = value
+	}
+	if err := c.setAlgorithm(name); err != nil {
+		return nil, err
+	}
+	if err := c.set(credential, signedHeaders); err != nil {
+		return nil, err
+	}
+	return c, c.setExpiry(date, expires)
+}
+
+func (c *claim) setExpiry(date, expires string) error {
+	var ok bool
+	if c.time, ok = parseBasic(date); !ok {
+		return c.malformed("X-Amz-Date must be in the form 20060102T150405Z")
+	}
+	seconds, ok := parseLength(expires)
+	if !ok {
+		return c.malformed("X-Amz-Expires must be a number of seconds")
+	}
+	if seconds < 1 || seconds > int64(maxExpires/time.Second) {
+		return c.malformed("X-Amz-Expires must be between 1 and 604800 seconds")
+	}
+	c.expires = c.time.Add(time.Duration(seconds) * time.Second)
+	return nil
+}
+
+// parseHeader reads `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`. Another scheme is not an error of
+// this one, but a request without a signature.
+func parseHeader(r *http.Request, header string) (*claim, error) {
+	c := &claim{}
+	if len(header) > maxAuthorization {
+		return nil, c.malformed("the Authorization header is longer than %d bytes", maxAuthorization)
+	}
+	scheme, rest, _ := strings.Cut(strings.TrimSpace(header), " ")
+	if !strings.HasPrefix(strings.ToUpper(scheme), "AWS") {
+		return nil, fault.CredentialsMissing
+	}
+	if err := c.setAlgorithm(scheme); err != nil {
+		return nil, err
+	}
+	credential, signedHeaders, signature, ok := splitAuthorization(rest)
+	if !ok {
+		return nil, c.malformed("the Authorization header needs Credential, SignedHeaders and Signature, each once")
+	}
+	c.signature = signature
+	if err := c.set(credential, signedHeaders); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{headerDate, headerToken, headerContentSHA256} {
+		if len(r.Header[name]) > 1 {
+			return nil, c.malformed("there is more than one %s header", name)
+		}
+	}
+	c.token = r.Header.Get(headerToken)
+	if c.time, ok = requestTime(r.Header); !ok {
+		return nil, fault.AccessDenied.Detail("a signed request needs a valid X-Amz-Date or Date header")
+	}
+	return c, nil
+}
+
+// splitAuthorization accepts blanks or none around the commas, and any order.
+func splitAuthorization(s string) (credential, signedHeaders, signature string, ok bool) {
+	for field := range strings.SplitSeq(s, ",") {
+		name, value, found := strings.Cut(strings.TrimSpace(field), "=")
+		if !found || value == "" {
+			return "", "", "", false
+		}
+		var target *string
+		switch name {
+		case "Credential":
+			target = &credential
+		case "SignedHeaders":
+			target = &signedHeaders
+		case "Signature":
+			target = &signature
+		}
+		if target == nil || *target != "" {
+			return "", "", "", false
+		}
+		*target = value
+	}
+	return credential, signedHeaders, signature, credential != "" && signedHeaders != "" && signature != ""
+}
+
+func (c *claim) setAlgorithm(name string) error {
+	switch name {
+	case algorithm:
+		return nil
+	case "AWS":
+		return c.malformed("Signature Version 2 is not supported; use %s", algorithm)
+	case "AWS4-ECDSA-P256-SHA256":
+		return c.malformed("Signature Version 4A is not supported; use %s", algorithm)
+	}
+	return c.malformed("the signing algorithm is not supported; use %s", algorithm)
+}
+
+// set reads the two fields that header and query form have in common.
+func (c *claim) set(credential, signedHeaders string) error {
+	// The access key comes first and may itself hold a slash.
+	parts := strings.Split(credential, "/")
+	n := len(parts)
+	if n < 5 || parts[n-1] != terminator {
+		return c.malformed("the credential must be ACCESS-KEY/YYYYMMDD/REGION/SERVICE/%s", terminator)
+	}
+	c.accessKey = strings.Join(parts[:n-4], "/")
+	c.scope = scope{day: parts[n-4], region: parts[n-3], service: parts[n-2]}
+	if c.accessKey == "" || len(c.accessKey) > maxAccessKey || c.scope.region == "" || len(c.scope.region) > maxRegion {
+		return c.malformed("the access key or the region of the credential is empty or too long")
+	}
+	c.signedHeaders = strings.Split(signedHeaders, ";")
+	return c.checkSignedHeaders()
+}
+
+func (c *claim) checkSignedHeaders() error {
+	names := c.signedHeaders
+	if len(names) > maxSignedHeaders {
+		return c.malformed("there are more than %d signed headers", maxSignedHeaders)
+	}
+	for i, name := range names {
+		if name == "" || strings.ToLower(name) != name || i > 0 && names[i-1] >= name {
+			return c.malformed("SignedHeaders must be lower case, sorted and without repetition")
+		}
+	}
+	if !c.signs("host") {
+		return fault.AccessDenied.Detail("there were headers present in the request which were not signed: host")
+	}
+	return nil
+}
+
+func (c *claim) signs(name string) bool {
+	_, found := slices.BinarySearch(c.signedHeaders, name)
+	return found
+}
+
+// checkHeaders refuses x-amz-* headers that are not signed: S3 obeys them, so whoever holds a presigned URL could
+// change what it does.
+func (c *claim) checkHeaders(r *http.Request) error {
+	for name := range r.Header {
+		if strings.HasPrefix(name, "X-Amz-") && name != headerContentSHA256 && !c.signs(strings.ToLower(name)) {
+			return fault.AccessDenied.Detail("there were headers present in the request which were not signed: %s", strings.ToLower(name))
+		}
+	}
+	return nil
+}
+
+// payload is the last line of the canonical request: the kind of the body, or its hash.
+func (c *claim) payload(r *http.Request) (string, error) {
+	header := r.Header.Get(headerContentSHA256)
+	if len(r.Header[headerContentSHA256]) > 1 || c.contentSHA256 != "" && header != "" && header != c.contentSHA256 {
+		return "", fault.BadRequest.Detail("x-amz-content-sha256 is given twice")
+	}
+	payload := header
+	switch {
+	case payload != "":
+	case c.contentSHA256 != "":
+		payload = c.contentSHA256
+	case c.presigned:
+		return UnsignedPayload, nil
+	case c.scope.service != serviceS3:
+		return hashSmallBody(r)
+	default:
+		return "", fault.BadRequest.Detail("missing required header for this request: x-amz-content-sha256")
+	}
+	return payload, checkPayload(payload)
+}
+
+// hashSmallBody reads the body to find its hash, for services whose requests do not state it.
+func hashSmallBody(r *http.Request) (string, error) {
+	if r.Body == nil {
+		return EmptySHA256, nil
+	}
+	data, err := io.ReadAll(io.LimitReader(r.Body, maxSmallBody+1))
+	if err != nil {
+		return "", incomplete(err)
+	}
+	if len(data) > maxSmallBody {
+		return "", fault.EntityTooLarge
+	}
+	r.Body = io.NopCloser(bytes.NewReader(data))
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// requestTime is X-Amz-Date, or else Date in one of the forms of HTTP or in the basic form of ISO 8601.
+func requestTime(h http.Header) (time.Time, bool) {
+	if date := h.Get(headerDate); date != "" {
+		return parseBasic(date)
+	}
+	date := h.Get("Date")
+	if t, ok := parseBasic(date); ok {
+		return t, true
+	}
+	t, err := http.ParseTime(date)
+	return t.UTC(), err == nil
+}
+
+func parseBasic(s string) (time.Time, bool) {
+	t, err := time.Parse(basicTime, s)
+	return t, err == nil && len(s) == len(basicTime) // Parse also takes fractions of a second
+}

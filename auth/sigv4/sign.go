@@ -1,0 +1,104 @@
+package sigv4
+
+import (
+	"crypto/sha256"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Credentials sign requests. Token is for temporary credentials only.
+type Credentials struct {
+	AccessKey string
+	SecretKey string
+	Token     string
+}
+
+// Sign signs r in its Authorization header, for service s3 ("Authorization Header" page). payload is the hexadecimal
+// SHA-256 of the body, or UnsignedPayload, or one of the STREAMING forms; when empty it is EmptySHA256 for a request
+// without body, else UnsignedPayload. The host, content-type, content-md5 and all x-amz-* headers are signed: set them
+// before. Sign sets x-amz-date and x-amz-content-sha256.
+func Sign(r *http.Request, c Credentials, region string, at time.Time, payload string) {
+	at = at.UTC()
+	if payload == "" {
+		payload = UnsignedPayload
+		if r.Body == nil || r.Body == http.NoBody {
+			payload = EmptySHA256
+		}
+	}
+	r.Header.Set(headerDate, at.Format(basicTime))
+	r.Header.Set(headerContentSHA256, payload)
+	if c.Token != "" {
+		r.Header.Set(headerToken, c.Token)
+	}
+	s := scope{day: at.Format(basicDay), region: region, service: serviceS3}
+	names := namesToSign(r.Header)
+	signature := sign(r, c.SecretKey, seed{time: at, scope: s}, names, payload)
+	r.Header.Set("Authorization", algorithm+
+		" Credential="+c.AccessKey+"/"+string(s.append(nil))+
+		", SignedHeaders="+strings.Join(names, ";")+
+		", Signature="+signature)
+}
+
+// Presign returns the URL of r with a signature in its query, for service s3, valid for expires (1 second to 7 days)
+// ("Query Parameters" page). The headers that Sign would sign have to be sent with the URL. The body is not signed.
+func Presign(r *http.Request, c Credentials, region string, at time.Time, expires time.Duration) string {
+	at = at.UTC()
+	s := scope{day: at.Format(basicDay), region: region, service: serviceS3}
+	names := namesToSign(r.Header)
+	values := r.URL.Query()
+	values.Set(paramAlgorithm, algorithm)
+	values.Set(paramCredential, c.AccessKey+"/"+string(s.append(nil)))
+	values.Set(paramDate, at.Format(basicTime))
+	values.Set(paramExpires, strconv.FormatInt(int64(expires/time.Second), 10))
+	values.Set(paramSignedHeaders, strings.Join(names, ";"))
+	if c.Token != "" {
+		values.Set(paramToken, c.Token)
+	}
+	u := *r.URL
+	u.RawQuery = queryOf(values).canonical()
+	signed := &http.Request{Method: r.Method, URL: &u, Host: host(r), Header: r.Header, ContentLength: r.ContentLength}
+	u.RawQuery += "&" + paramSignature + "=" + sign(signed, c.SecretKey, seed{time: at, scope: s}, names, UnsignedPayload)
+	return u.String()
+}
+
+func sign(r *http.Request, secret string, s seed, names []string, payload string) string {
+	path := r.URL.EscapedPath()
+	if paths, err := canonicalPaths(path); err == nil { // EscapedPath can always be decoded
+		path = paths[0]
+	}
+	query := queryOf(r.URL.Query()).canonical()
+	method := r.Method
+	if method == "" {
+		method = http.MethodGet
+	}
+	sum := sha256.Sum256(canonicalRequest(method, path, query, canonicalHeaders(r, names), names, payload))
+	key := deriveKey(secret, s.scope)
+	return string(hexMAC(key[:], stringToSign(s.time, s.scope, sum)))
+}
+
+// namesToSign is host and the headers that must not change on the way.
+func namesToSign(h http.Header) []string {
+	names := []string{"host"}
+	for name := range h {
+		name = strings.ToLower(name)
+		if name == "content-type" || name == "content-md5" || strings.HasPrefix(name, "x-amz-") {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func queryOf(values url.Values) query {
+	q := make(query, 0, len(values))
+	for name, list := range values {
+		for _, value := range list {
+			q = append(q, param{name, value})
+		}
+	}
+	return q
+}
