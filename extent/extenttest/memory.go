@@ -115,7 +115,7 @@ func (m *Memory) restore(l extent.Location, data []byte, synced bool) {
 }
 
 // Create implements extent.Store.
-func (m *Memory) Create(ctx context.Context, l extent.Location, _ int64) (extent.Writer, error) {
+func (m *Memory) Create(ctx context.Context, l extent.Location, size int64) (extent.Writer, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func (m *Memory) Create(ctx context.Context, l extent.Location, _ int64) (extent
 		return nil, fmt.Errorf("creating extent %s: %w", l, extent.ErrFull)
 	}
 	w := &memoryWriter{store: m, at: l}
-	m.extents[l] = &memoryExtent{writer: w}
+	m.extents[l] = &memoryExtent{writer: w, data: make([]byte, 0, min(max(size, 0), 16<<20))}
 	return w, nil
 }
 
