@@ -104,13 +104,23 @@ type query []param
 
 type param struct{ name, value string } // decoded
 
+// Bounds on a query, far above anything that S3 has. They are checked before anything is known of the client.
+const (
+	maxQuery  = 32 << 10
+	maxParams = 128
+)
+
 // parseQuery splits at `&` only (`;` is an ordinary byte, since X-Amz-SignedHeaders may hold it unescaped) and refuses
 // what cannot be decoded, so that no parameter is signed in one reading and used in another.
 func parseQuery(raw string) (query, error) {
 	if raw == "" {
 		return nil, nil
 	}
-	q := make(query, 0, 1+strings.Count(raw, "&"))
+	n := 1 + strings.Count(raw, "&")
+	if len(raw) > maxQuery || n > maxParams {
+		return nil, fault.BadRequest.Detail("the query is longer than %d bytes or has more than %d parameters", maxQuery, maxParams)
+	}
+	q := make(query, 0, n)
 	for part := range strings.SplitSeq(raw, "&") {
 		if part == "" {
 			continue
@@ -139,14 +149,14 @@ func (q query) get(name string) (value string, n int) {
 	return value, n
 }
 
-// repeated names a parameter that occurs more than once.
-func (q query) repeated() string {
+// checkUnique refuses a name that occurs more than once, in whatever case.
+func (q query) checkUnique() error {
 	for i, p := range q {
-		if slices.ContainsFunc(q[:i], func(o param) bool { return o.name == p.name }) {
-			return p.name
+		if slices.ContainsFunc(q[:i], func(o param) bool { return strings.EqualFold(o.name, p.name) }) {
+			return fault.BadRequest.Detail("the query parameter %q occurs twice", p.name)
 		}
 	}
-	return ""
+	return nil
 }
 
 // values leaves out the parameters of the signature itself.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zot-artifact-store/zas/auth"
 	"github.com/zot-artifact-store/zas/fault"
 )
 
@@ -29,6 +30,7 @@ const (
 	headerToken         = "X-Amz-Security-Token"
 	headerDecodedLength = "X-Amz-Decoded-Content-Length"
 	headerTrailer       = "X-Amz-Trailer"
+	headerCloudFront    = "X-Amz-Cf-Id" // added by CloudFront on the way; S3 gives it no meaning
 )
 
 // Bounds on what a signature may consist of, far above anything that a client sends.
@@ -38,6 +40,9 @@ const (
 	maxAccessKey     = 256
 	maxRegion        = 64
 )
+
+// reservedPrefix is that of the headers whose meaning S3 defines.
+const reservedPrefix = "X-Amz-"
 
 func authParam(name string) bool {
 	switch name {
@@ -205,6 +210,14 @@ func (c *claim) setAlgorithm(name string) error {
 
 // set reads the two fields that header and query form have in common.
 func (c *claim) set(credential, signedHeaders string) error {
+	if err := c.setCredential(credential); err != nil {
+		return err
+	}
+	c.signedHeaders = strings.Split(signedHeaders, ";")
+	return c.checkSignedHeaders()
+}
+
+func (c *claim) setCredential(credential string) error {
 	// The access key comes first and may itself hold a slash.
 	parts := strings.Split(credential, "/")
 	n := len(parts)
@@ -213,11 +226,20 @@ func (c *claim) set(credential, signedHeaders string) error {
 	}
 	c.accessKey = strings.Join(parts[:n-4], "/")
 	c.scope = scope{day: parts[n-4], region: parts[n-3], service: parts[n-2]}
-	if c.accessKey == "" || len(c.accessKey) > maxAccessKey || c.scope.region == "" || len(c.scope.region) > maxRegion {
-		return c.malformed("the access key or the region of the credential is empty or too long")
+	if !printable(c.accessKey, maxAccessKey) || !printable(c.scope.region, maxRegion) {
+		return c.malformed("the access key or the region of the credential is empty, too long or not printable")
 	}
-	c.signedHeaders = strings.Split(signedHeaders, ";")
-	return c.checkSignedHeaders()
+	return nil
+}
+
+// printable says that s consists of 1 to limit visible ASCII characters.
+func printable(s string, limit int) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= limit
 }
 
 func (c *claim) checkSignedHeaders() error {
@@ -226,14 +248,25 @@ func (c *claim) checkSignedHeaders() error {
 		return c.malformed("there are more than %d signed headers", maxSignedHeaders)
 	}
 	for i, name := range names {
-		if name == "" || strings.ToLower(name) != name || i > 0 && names[i-1] >= name {
-			return c.malformed("SignedHeaders must be lower case, sorted and without repetition")
+		if !validName(name) || i > 0 && names[i-1] >= name {
+			return c.malformed("SignedHeaders must be header names, lower case, sorted and without repetition")
 		}
 	}
 	if !c.signs("host") {
-		return fault.AccessDenied.Detail("there were headers present in the request which were not signed: host")
+		return notSigned("host")
 	}
 	return nil
+}
+
+// validName takes the letters of a header name (RFC 9110, section 5.6.2), in lower case.
+func validName(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
+			return false
+		}
+	}
+	return name != ""
 }
 
 func (c *claim) signs(name string) bool {
@@ -243,13 +276,69 @@ func (c *claim) signs(name string) bool {
 
 // checkHeaders refuses x-amz-* headers that are not signed: S3 obeys them, so whoever holds a presigned URL could
 // change what it does.
-func (c *claim) checkHeaders(r *http.Request) error {
-	for name := range r.Header {
-		if strings.HasPrefix(name, "X-Amz-") && name != headerContentSHA256 && !c.signs(strings.ToLower(name)) {
-			return fault.AccessDenied.Detail("there were headers present in the request which were not signed: %s", strings.ToLower(name))
+func (c *claim) checkHeaders(h http.Header) error {
+	for name := range h {
+		if !strings.HasPrefix(name, reservedPrefix) || name == headerContentSHA256 || name == headerCloudFront {
+			continue
+		}
+		if lower := strings.ToLower(name); !c.signs(lower) {
+			return notSigned(lower)
 		}
 	}
 	return nil
+}
+
+func notSigned(name string) error {
+	return fault.AccessDenied.Detail("there were headers present in the request which were not signed: %s", name)
+}
+
+// messages are the strings to sign of which the signature may be: one for each form of the path.
+func (c *claim) messages(r *http.Request, params query, payload string) ([][]byte, error) {
+	paths, err := canonicalPaths(rawPath(r))
+	if err != nil {
+		return nil, err
+	}
+	query, headers := params.canonical(), canonicalHeaders(r, c.signedHeaders)
+	messages := make([][]byte, len(paths))
+	for i, path := range paths {
+		request := canonicalRequest(r.Method, path, query, headers, c.signedHeaders, payload)
+		messages[i] = stringToSign(c.time, c.scope, sha256.Sum256(request))
+	}
+	return messages, nil
+}
+
+// rewrite makes h say what was signed, so that nobody reads the first of two lines where their union was signed.
+func (c *claim) rewrite(h http.Header, params query) {
+	for _, name := range c.signedHeaders {
+		name = http.CanonicalHeaderKey(name)
+		if values := h[name]; len(values) > 1 {
+			h[name] = []string{strings.Join(values, ",")}
+		}
+	}
+	if !c.presigned {
+		return
+	}
+	for _, p := range params {
+		if name := http.CanonicalHeaderKey(p.name); hoisted(name) && len(h[name]) == 0 {
+			h[name] = []string{p.value}
+		}
+	}
+}
+
+// hoisted says which parameters of a presigned URL S3 treats as headers: x-amz-acl, x-amz-tagging, x-amz-meta-* and so
+// on, but none that says how the body is made.
+func hoisted(name string) bool {
+	return strings.HasPrefix(name, reservedPrefix) && !authParam(name) &&
+		!strings.HasPrefix(name, "X-Amz-Checksum-") && !strings.HasPrefix(name, "X-Amz-Sdk-") &&
+		!strings.HasPrefix(name, "X-Amz-Server-Side-Encryption") &&
+		name != headerDecodedLength && name != headerTrailer && !strings.EqualFold(name, paramSignedHeaders)
+}
+
+func (c *claim) result(owner auth.Principal) Result {
+	return Result{
+		Principal: owner, AccessKey: c.accessKey, Region: c.scope.region, Service: c.scope.service, Time: c.time,
+		Presigned: c.presigned, Expires: c.expires, Token: c.token,
+	}
 }
 
 // payload is the last line of the canonical request: the kind of the body, or its hash.

@@ -12,9 +12,12 @@
 //     keys. A signature over the path exactly as sent is accepted too, because some clients sign `%2F`, `%7E` or
 //     lower-case hexadecimal as they send it. Both forms decode to the same key, so nothing is gained by choosing.
 //   - A query name that occurs twice is refused: the signature covers its values in sorted order only, so which of them
-//     counts is not covered.
-//   - Every x-amz-* header has to be signed, as AWS has it, in header and query form. x-amz-content-sha256 alone may be
-//     left out of SignedHeaders: the canonical request contains its value in any case.
+//     counts is not covered. Header lines of one name are joined into one, for the same reason.
+//   - Every x-amz-* header has to be signed, as AWS has it, in header and query form. Two may be left out:
+//     x-amz-content-sha256, whose value the canonical request contains in any case, and CloudFront's x-amz-cf-id.
+//   - The x-amz-* parameters to which SDKs move headers when they presign count as headers. Checksums and encryption do
+//     not, as on AWS: JavaScript clients presign the checksum of an empty body.
+//   - Chunks of less than 8 KiB before the last one are refused, as AWS does, unless Verifier.SmallChunks is set.
 //   - A region other than the configured one is accepted unless Verifier.Strict is set.
 //   - An unknown access key costs the same work as a known one. It is reported as such, as AWS does.
 //   - The ECDSA forms (SigV4A) and Signature Version 2 are refused, with a message that says so.
@@ -99,19 +102,20 @@ type Result struct {
 
 	// Query holds the decoded query parameters as they were signed, without those of the signature itself.
 	Query url.Values
-	// Body replaces the request's body; see there.
+	// Body replaces the body of the request; nil after VerifyPolicy.
 	Body *Body
 }
 
 // Verify checks the signature of r and prepares its body, of which it reads nothing (for services other than s3: at
-// most 64 KiB). It reports
+// most 64 KiB). When the signature is right, Verify makes r.Header say what was signed: lines of one name are joined by
+// commas, and x-amz-* parameters of a presigned URL are set as headers. It reports
 //
 //   - fault.CredentialsMissing: r is not signed at all (it may carry credentials of another scheme)
 //   - fault.CredentialsMalformed, fault.QueryAuthInvalid: the header or the query parameters cannot be understood
 //   - fault.ClockSkewed: signed more than 15 minutes ago or ahead; for presigned URLs fault.Expired
 //   - fault.RegionMismatch: Strict only
 //   - fault.KeyUnknown, fault.SignatureMismatch, and what Keys reports
-//   - fault.AccessDenied: a header that has to be signed is not
+//   - fault.AccessDenied: a header that has to be signed is not, or there is no date
 //   - fault.BadRequest, fault.PathInvalid, fault.LengthRequired: the request contradicts itself
 //
 // Errors of the body come from reading Result.Body.
@@ -127,31 +131,67 @@ func (v *Verifier) Verify(r *http.Request) (Result, error) {
 	if err := v.checkScope(c); err != nil {
 		return Result{}, err
 	}
-	if err := c.checkHeaders(r); err != nil {
+	if err := v.checkTime(c); err != nil {
 		return Result{}, err
 	}
-	if repeated := params.repeated(); repeated != "" {
-		return Result{}, fault.BadRequest.Detail("the query parameter %q occurs twice", repeated)
+	if err := c.checkHeaders(r.Header); err != nil {
+		return Result{}, err
+	}
+	if err := params.checkUnique(); err != nil {
+		return Result{}, err
 	}
 	payload, err := c.payload(r)
 	if err != nil {
 		return Result{}, err
 	}
-	owner, seed, err := v.check(r, c, params, payload)
+	messages, err := c.messages(r, params, payload)
 	if err != nil {
 		return Result{}, err
 	}
-	body, err := newBody(r, payload, seed, v.SmallChunks)
+	owner, key, err := v.prove(r.Context(), c, messages)
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{
-		Principal: owner, AccessKey: c.accessKey, Region: c.scope.region, Service: c.scope.service, Time: c.time,
-		Presigned: c.presigned, Expires: c.expires, Token: c.token, Query: params.values(), Body: body,
-	}, nil
+	c.rewrite(r.Header, params)
+	body, err := newBody(r, payload, seed{key: key, time: c.time, scope: c.scope, signature: c.signature}, v.SmallChunks)
+	if err != nil {
+		return Result{}, err
+	}
+	result := c.result(owner)
+	result.Query, result.Body = params.values(), body
+	return result, nil
 }
 
-// checkScope compares time, day, region and service of the claim with what this verifier accepts.
+// Unsigned prepares the body of a request that is not signed (anonymous, or authenticated in another way), so that
+// handlers deal with one kind of body. It reports fault.BadRequest for kinds that only a signature can prove.
+func (v *Verifier) Unsigned(r *http.Request) (*Body, error) {
+	payload := r.Header.Get(headerContentSHA256)
+	switch payload {
+	case "":
+		payload = UnsignedPayload
+	case StreamingSigned, StreamingSignedTrailer:
+		return nil, fault.BadRequest.Detail("a body with signed chunks needs a signed request")
+	}
+	if err := checkPayload(payload); err != nil {
+		return nil, err
+	}
+	return newBody(r, payload, seed{}, v.SmallChunks)
+}
+
+// Query reads the query of a request as Verify does, for requests that are not signed. It reports fault.BadRequest for
+// one that cannot be decoded or has a name twice.
+func Query(r *http.Request) (url.Values, error) {
+	params, err := parseQuery(rawQuery(r))
+	if err != nil {
+		return nil, err
+	}
+	if err := params.checkUnique(); err != nil {
+		return nil, err
+	}
+	return params.values(), nil
+}
+
+// checkScope compares day, region and service of the claim with what this verifier accepts.
 func (v *Verifier) checkScope(c *claim) error {
 	if c.scope.day != c.time.Format(basicDay) {
 		return c.malformed("the date of the credential scope is not the day of the request's date")
@@ -166,7 +206,7 @@ func (v *Verifier) checkScope(c *claim) error {
 	if region := v.region(); v.Strict && c.scope.region != region {
 		return fault.RegionMismatch.Detail("the region %q is wrong; expecting %q", c.scope.region, region)
 	}
-	return v.checkTime(c)
+	return nil
 }
 
 func (v *Verifier) checkTime(c *claim) error {
@@ -214,52 +254,27 @@ func (v *Verifier) secret(ctx context.Context, c *claim) (string, auth.Principal
 	return secret, owner, nil
 }
 
-// check recomputes the signature. The seed that it returns starts the chain of chunk signatures.
-func (v *Verifier) check(r *http.Request, c *claim, params query, payload string) (auth.Principal, seed, error) {
-	secret, owner, keyErr := v.secret(r.Context(), c)
+// prove compares the signature of the claim with those of the messages, of which one has to match.
+func (v *Verifier) prove(ctx context.Context, c *claim, messages [][]byte) (auth.Principal, signingKey, error) {
+	secret, owner, keyErr := v.secret(ctx, c)
 	if keyErr != nil && !errors.Is(keyErr, fault.KeyUnknown) {
-		return owner, seed{}, keyErr
+		return owner, signingKey{}, keyErr
 	}
 	key, cached := v.keys.get(secret, c.scope)
-	paths, err := canonicalPaths(rawPath(r))
-	if err != nil {
-		return owner, seed{}, err
-	}
-	query := params.canonical()
-	headers := canonicalHeaders(r, c.signedHeaders)
 	matched := 0
-	for _, path := range paths {
-		request := canonicalRequest(r.Method, path, query, headers, c.signedHeaders, payload)
-		sum := sha256.Sum256(request)
-		want := hexMAC(key[:], stringToSign(c.time, c.scope, sum))
-		matched |= subtle.ConstantTimeCompare(want, []byte(c.signature))
+	for _, message := range messages {
+		matched |= subtle.ConstantTimeCompare(hexMAC(key[:], message), []byte(c.signature))
 	}
 	if keyErr != nil {
-		return owner, seed{}, keyErr
+		return owner, signingKey{}, keyErr
 	}
 	if matched != 1 {
-		return owner, seed{}, fault.SignatureMismatch
+		return auth.Principal{}, signingKey{}, fault.SignatureMismatch
 	}
 	if !cached { // only what has been proven may displace other keys
 		v.keys.put(secret, c.scope, key)
 	}
-	return owner, seed{key: key, time: c.time, scope: c.scope, signature: c.signature}, nil
-}
-
-// Unsigned prepares the body of a request that is not signed (anonymous, or authenticated in another way), so that
-// handlers deal with one kind of body. It reports fault.BadRequest for kinds that only a signature can prove.
-func Unsigned(r *http.Request) (*Body, error) {
-	payload := r.Header.Get(headerContentSHA256)
-	switch payload {
-	case "":
-		payload = UnsignedPayload
-	case StreamingSigned, StreamingSignedTrailer:
-		return nil, fault.BadRequest.Detail("a body with signed chunks needs a signed request")
-	}
-	if err := checkPayload(payload); err != nil {
-		return nil, err
-	}
-	return newBody(r, payload, seed{}, false)
+	return owner, key, nil
 }
 
 // checkPayload refuses values of x-amz-content-sha256 that are not known.
