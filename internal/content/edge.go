@@ -1,0 +1,181 @@
+package content
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/zot-artifact-store/zas/fault"
+	"github.com/zot-artifact-store/zas/meta"
+)
+
+// EdgeKind says why a repository needs content.
+type EdgeKind string
+
+// The kinds of edges.
+const (
+	EdgeLease    EdgeKind = "lease"    // uploaded, or asked for by somebody about to refer to it; expires
+	EdgeObject   EdgeKind = "object"   // the bytes of an object's version
+	EdgeManifest EdgeKind = "manifest" // a manifest of the repository names it
+	EdgeSelf     EdgeKind = "self"     // it is a manifest of the repository
+	EdgeAlias    EdgeKind = "alias"    // a younger content of the same bytes reads it
+)
+
+// Edge is a reference from a repository to content. The same edge twice is one edge.
+type Edge struct {
+	Repository string
+	Kind       EdgeKind
+	Referrer   string // who refers, unique within repository and kind
+}
+
+func (e Edge) key(id ID) meta.Key {
+	return edges.Key(string(id), e.Repository, string(e.Kind), e.Referrer)
+}
+
+// dueKey queues id for collection at t, rounded up to minutes so that repeated changes share a row.
+func dueKey(t time.Time, id ID) meta.Key {
+	return due.Key(meta.U64(uint64(t.Add(time.Minute).Truncate(time.Minute).Unix())), string(id))
+}
+
+// Link is the step that adds e to the content of id. Errors: fault.BlobNotFound when there is no such content.
+func (s *Store) Link(ctx context.Context, r meta.Reader, id ID, e Edge) (meta.Step, error) {
+	c, err := s.Get(ctx, r, id)
+	if err != nil {
+		return meta.Step{}, err
+	}
+	if c.ID != id { // an alias: the edge goes to both, so that the alias lives as long as its name is used
+		return meta.Join(s.LinkNew(c.ID, e), s.putEdge(id, e, edgeRow{}, c.ID)), nil
+	}
+	return s.LinkNew(id, e), nil
+}
+
+// LinkNew is Link for an id that an earlier step of the same transaction makes or has checked.
+// It is stale when the content is gone or has become an alias meanwhile.
+func (s *Store) LinkNew(id ID, e Edge) meta.Step {
+	return s.putEdge(id, e, edgeRow{}, "")
+}
+
+// putEdge writes an edge if the content is there and its alias is still the one of the plan.
+func (s *Store) putEdge(id ID, e Edge, row edgeRow, alias ID) meta.Step {
+	own, edge := contents.Key(string(id)), e.key(id)
+	return meta.Step{Locks: meta.LockSet{}.Read(own).Write(edge), Do: func(ctx context.Context, tx meta.Tx) error {
+		c, err := contents.GetKey(ctx, tx, own)
+		if err != nil {
+			return staleIfAbsent(err)
+		}
+		if c.Alias != alias {
+			return meta.ErrStale
+		}
+		return edges.PutKey(tx, edge, row)
+	}}
+}
+
+func staleIfAbsent(err error) error {
+	if errors.Is(err, meta.ErrNotFound) {
+		return meta.ErrStale
+	}
+	return err
+}
+
+// Unlink is the step that removes e from the content of id, which is kept for another lease's time and then collected unless
+// somebody else refers to it.
+func (s *Store) Unlink(ctx context.Context, r meta.Reader, id ID, e Edge) (meta.Step, error) {
+	row, found, err := contents.Find(ctx, r, string(id))
+	if err != nil {
+		return meta.Step{}, err
+	}
+	if !found {
+		return meta.Step{}, fault.BlobNotFound.With(string(id), nil)
+	}
+	own := contents.Key(string(id))
+	ids := []ID{id}
+	if row.Alias != "" {
+		ids = append(ids, row.Alias)
+	}
+	at := s.o.Now().Add(s.o.Lease)
+	locks := meta.LockSet{}.Read(own)
+	for _, i := range ids {
+		locks = locks.Write(e.key(i), dueKey(at, i))
+	}
+	return meta.Step{Locks: locks, Do: func(ctx context.Context, tx meta.Tx) error {
+		now, err := contents.GetKey(ctx, tx, own)
+		if err != nil {
+			return staleIfAbsent(err)
+		}
+		if now.Alias != row.Alias {
+			return meta.ErrStale
+		}
+		for _, i := range ids {
+			if err := errors.Join(tx.Delete(e.key(i)), due.PutKey(tx, dueKey(at, i), struct{}{})); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}, nil
+}
+
+// Grant is the step that keeps the content of id for a lease's time and makes it visible in repo. The id is one that an earlier step
+// makes, or that Find or Get has just returned.
+func (s *Store) Grant(id ID, repo string) meta.Step {
+	until := s.o.Now().Add(s.o.Lease)
+	queue := dueKey(until, id)
+	lease := s.putEdge(id, Edge{repo, EdgeLease, ""}, edgeRow{Until: until.Unix()}, "")
+	return meta.Join(lease, meta.Step{Locks: meta.LockSet{}.Write(queue), Do: func(_ context.Context, tx meta.Tx) error {
+		return due.PutKey(tx, queue, struct{}{})
+	}})
+}
+
+// Renew makes sure, in a transaction of its own, that content which somebody has just been told of stays for at least half
+// a lease. It writes nothing where that is so already.
+func (s *Store) Renew(ctx context.Context, id ID, repo string) error {
+	return meta.Execute(ctx, s.meta, func(r meta.Reader) (meta.Step, error) {
+		c, err := s.Get(ctx, r, id)
+		if err != nil {
+			return meta.Step{}, err
+		}
+		lease, found, err := edges.Find(ctx, r, string(c.ID), repo, string(EdgeLease), "")
+		if err != nil {
+			return meta.Step{}, err
+		}
+		if found && lease.live(s.o.Now().Add(s.o.Lease/2)) {
+			own := contents.Key(string(c.ID))
+			return meta.Step{Locks: meta.LockSet{}.Read(own), Do: func(ctx context.Context, tx meta.Tx) error {
+				_, err := tx.Get(ctx, own)
+				return staleIfAbsent(err)
+			}}, nil
+		}
+		return s.Grant(c.ID, repo), nil
+	})
+}
+
+// Holds says whether repo has any edge to the content, which must be named by its own id, not an alias's.
+func (s *Store) Holds(ctx context.Context, r meta.Reader, id ID, repo string) (bool, error) {
+	return meta.Any(ctx, r, edges.Prefix(string(id), repo))
+}
+
+// HoldsKind is Holds for edges of one kind.
+func (s *Store) HoldsKind(ctx context.Context, r meta.Reader, id ID, repo string, k EdgeKind) (bool, error) {
+	return meta.Any(ctx, r, edges.Prefix(string(id), repo, string(k)))
+}
+
+// Repositories yields each repository with an edge to the content once, in order.
+func (s *Store) Repositories(ctx context.Context, r meta.Reader, id ID) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		rest := edges.Prefix(string(id))
+		for {
+			repo, found := "", false
+			for e, err := range edges.Scan(ctx, r, rest.Limited(1)) {
+				if err != nil {
+					yield("", err)
+					return
+				}
+				repo, found = e.Parts[1], true
+			}
+			if !found || repo != "" && !yield(repo, nil) {
+				return
+			}
+			rest = edges.After(rest, string(id), repo)
+		}
+	}
+}
