@@ -69,25 +69,23 @@ func (f diskFile) setDirect(on bool) error             { return setDirect(f.File
 func (f diskFile) allocate(offset, length int64) error { return allocate(f.File, offset, length) }
 func (f diskFile) sync() error                         { return datasync(f.File) }
 
-// makeDir makes the directory at path, with its parents, so that it outlives a loss of power.
+// makeDir makes the directory at path, with its parents, so that it outlives a loss of power. Parents that are there already are synced as well,
+// since a process may have died after it made one.
 func makeDir(sys system, path string) error {
 	parent := filepath.Dir(path)
-	err := sys.mkdir(path)
-	if errors.Is(err, fs.ErrNotExist) && parent != path {
-		if err := makeDir(sys, parent); err != nil {
-			return err
-		}
-		err = sys.mkdir(path)
-	}
-	switch {
-	case errors.Is(err, fs.ErrExist):
-		// A process may have died between making it and syncing its parent. A parent that may not be opened was not written by us.
-		if err := sys.syncDir(parent); err != nil && !errors.Is(err, fs.ErrPermission) {
-			return err
-		}
+	if parent == path {
 		return nil
-	case err != nil:
+	}
+	if err := makeDir(sys, parent); err != nil {
 		return err
 	}
-	return sys.syncDir(parent)
+	made := sys.mkdir(path)
+	if made != nil && !errors.Is(made, fs.ErrExist) {
+		return made
+	}
+	err := sys.syncDir(parent)
+	if made != nil && errors.Is(err, fs.ErrPermission) {
+		return nil // where we may not look we have not written
+	}
+	return err
 }
