@@ -1,0 +1,81 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/zot-artifact-store/zas/module"
+)
+
+// foreign is a key of zot's schema that is not a setting here.
+type foreign struct {
+	path   string // as zot writes it
+	reason string // why it means nothing here; empty: it is not yet supported
+}
+
+// foreignKeys are the keys of zot's schema that configuration files in use may hold.
+func foreignKeys() []foreign {
+	return []foreign{
+		{"distSpecVersion", "the server speaks version 1.1 of the distribution specification"},
+		{"cluster", "replicas share their metadata and need no list of members"},
+		{"scheduler", "background work needs no tuning"},
+		{"storage.dedupe", "the same bytes are always stored once"},
+		{"storage.commit", "every acknowledged write is on disk"},
+		{"storage.fastRestart", "nothing is walked at start"},
+		{"storage.remoteCache", "there is no cache database"},
+		{"storage.cacheDriver", "there is no cache database"},
+		{"http.compat", "Docker's media types are always accepted"},
+		{"storage.redirectBlobURL", ""},
+		{"storage.gcTimeWindow", ""},
+		{"storage.maxRepos", ""},
+		{"storage.retention", ""},
+		{"storage.storageDriver", ""},
+		{"storage.subPaths", ""},
+		{"http.externalUrl", ""},
+		{"http.realm", ""},
+		{"http.allowOrigin", ""},
+		{"http.ratelimit", ""},
+		{"http.auth", ""},
+		{"http.accessControl", ""},
+		{"http.tls.cacert", ""},
+		{"log.audit", ""},
+		{"extensions.search", ""},
+		{"extensions.ui", ""},
+		{"extensions.sync", ""},
+		{"extensions.metrics", ""},
+		{"extensions.scrub", ""},
+		{"extensions.lint", ""},
+		{"extensions.trust", ""},
+		{"extensions.events", ""},
+		{"extensions.mgmt", ""},
+		{"extensions.apikey", ""},
+		{"extensions.userprefs", ""},
+	}
+}
+
+// judge takes zot's keys out of tree: with a warning where they mean nothing here, as a problem where they would.
+func judge(tree map[string]any) (warnings []string, problems []error) {
+	for _, key := range foreignKeys() {
+		section, name := lookup(tree, strings.ToLower(key.path))
+		if _, present := section[name]; !present {
+			continue
+		}
+		if off(section[name]) {
+			delete(section, name)
+			continue
+		}
+		if key.reason == "" {
+			problems = append(problems, &module.ConfigError{Path: key.path, Reason: "not yet supported"})
+			continue
+		}
+		delete(section, name)
+		warnings = append(warnings, fmt.Sprintf("%s means nothing here: %s", key.path, key.reason))
+	}
+	return warnings, problems
+}
+
+// off says whether value is a section that turns itself off.
+func off(value any) bool {
+	section, _ := value.(map[string]any)
+	return section["enable"] == false
+}
