@@ -202,10 +202,11 @@ func (p *plain) verify() error {
 	return io.EOF
 }
 
-// incomplete translates the ends of a body that come too early, and leaves other errors as they are.
+// incomplete translates the ends of a body that come too early, and leaves other errors as they are. The cause is never
+// io.EOF: nobody may take this for the proper end.
 func incomplete(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fault.Incomplete.With("", err)
+		return fault.Incomplete.With("", io.ErrUnexpectedEOF)
 	}
 	return err
 }
