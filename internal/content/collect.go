@@ -141,20 +141,38 @@ func (s *Store) collectOne(ctx context.Context, id ID, entry meta.Key) (gone boo
 		if err != nil {
 			return meta.Step{}, err
 		}
-		if held.forGood {
-			return unqueue, nil // removing the edge queues it again
-		}
-		if !held.until.IsZero() {
-			later := dueKey(held.until, id)
-			return meta.Join(unqueue, meta.Step{Locks: meta.LockSet{}.Write(later), Do: func(_ context.Context, tx meta.Tx) error {
-				return due.PutKey(tx, later, struct{}{})
-			}}), nil
+		if held.forGood || !held.until.IsZero() {
+			return meta.Join(unqueue, s.endLeases(id, held)), nil
 		}
 		gone = true
 		condemn, err := s.condemn(id, row, held.expired)
 		return meta.Join(unqueue, condemn), err
 	})
 	return gone && err == nil, err
+}
+
+// endLeases is the step that removes the leases of content that stays, as far as they are over, and queues it for the end of the last.
+func (s *Store) endLeases(id ID, held hold) meta.Step {
+	locks := meta.LockSet{}.Write(held.expired...)
+	later := dueKey(held.until, id)
+	if !held.until.IsZero() {
+		locks = locks.Write(later)
+	}
+	return meta.Step{Locks: locks, Do: func(ctx context.Context, tx meta.Tx) error {
+		for _, k := range held.expired {
+			row, err := edges.GetKey(ctx, tx, k)
+			if errors.Is(err, meta.ErrNotFound) || err == nil && row.live(s.o.Now()) {
+				return meta.ErrStale
+			}
+			if err := errors.Join(err, tx.Delete(k)); err != nil {
+				return err
+			}
+		}
+		if held.until.IsZero() {
+			return nil
+		}
+		return due.PutKey(tx, later, struct{}{})
+	}}
 }
 
 // hold is what keeps content.
@@ -173,7 +191,6 @@ func (s *Store) holding(ctx context.Context, r meta.Reader, id ID) (hold, error)
 			return h, err
 		case e.Value.Until == 0:
 			h.forGood = true
-			return h, nil
 		case e.Value.live(now):
 			if t := time.Unix(e.Value.Until, 0); t.After(h.until) {
 				h.until = t
