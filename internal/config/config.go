@@ -30,7 +30,6 @@ type Storage struct {
 	RootDirectory  string          `json:"rootDirectory"`
 	FreeSpaceFloor module.Size     `json:"freeSpaceFloor"`
 	InlineLimit    module.Size     `json:"inlineLimit"`
-	GC             bool            `json:"gc"`
 	GCDelay        module.Duration `json:"gcDelay"`
 	GCInterval     module.Duration `json:"gcInterval"`
 }
@@ -70,9 +69,8 @@ func Default() Config {
 			RootDirectory:  "zas-data",
 			FreeSpaceFloor: 256 << 20,
 			InlineLimit:    64 << 10,
-			GC:             true,
-			GCDelay:        module.Duration(time.Hour),
-			GCInterval:     module.Duration(time.Hour),
+			GCDelay:        module.Duration(24 * time.Hour),
+			GCInterval:     module.Duration(time.Minute),
 		},
 		HTTP: HTTP{
 			Address:       "127.0.0.1",

@@ -39,14 +39,14 @@ func TestParse(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := config.Default()
-		want.Storage.RootDirectory, want.Storage.GC, want.Storage.GCDelay = "/tmp/zot", false, module.Duration(2*time.Hour)
+		want.Storage.RootDirectory, want.Storage.GCDelay = "/tmp/zot", module.Duration(2*time.Hour)
 		want.HTTP.Port = "5000"
 		want.Log = config.Log{Level: "debug", Output: "/dev/null"}
 		want.Extensions = map[string]map[string]any{}
 		if diff := cmp.Diff(want, got.Config); diff != "" {
 			t.Error(diff)
 		}
-		if len(got.Warnings) != 3 || !strings.Contains(got.Warnings[1], "storage.dedupe means nothing here: the same bytes are always stored once") {
+		if len(got.Warnings) != 4 || !strings.Contains(got.Warnings[2], "storage.dedupe means nothing here: the same bytes are always stored once") {
 			t.Errorf("warnings: %q", got.Warnings)
 		}
 	})
@@ -58,10 +58,10 @@ func TestParse(t *testing.T) {
 		}
 	})
 	t.Run("the environment overrides the file", func(t *testing.T) {
-		got, err := config.Parse([]byte("http: {port: 1}\n"), []string{"ZAS_HTTP_PORT=2", "ZAS_STORAGE_GC=false", "ZAS_STORAGE_FREESPACEFLOOR=1GiB",
+		got, err := config.Parse([]byte("http: {port: 1}\n"), []string{"ZAS_HTTP_PORT=2", "ZAS_LOG_LEVEL=warn", "ZAS_STORAGE_FREESPACEFLOOR=1GiB",
 			"ZAS_EXTENSIONS_S3_REGION=eu-1", "ZAS_ROOT_ACCESS_KEY=me", "PATH=/bin"})
 		c := got.Config
-		if err != nil || c.HTTP.Port != "2" || c.Storage.GC || c.Storage.FreeSpaceFloor != 1<<30 || c.Extensions["s3"]["region"] != "eu-1" {
+		if err != nil || c.HTTP.Port != "2" || c.Log.Level != "warn" || c.Storage.FreeSpaceFloor != 1<<30 || c.Extensions["s3"]["region"] != "eu-1" {
 			t.Errorf("Parse = %+v, %v", c, err)
 		}
 	})
@@ -73,7 +73,7 @@ func TestAMistakeIsNamedWithItsPlace(t *testing.T) {
 		{"an unknown section", "stroage: {}", "stroage: unknown key"},
 		{"a key of zot's that is to come", "http: {auth: {htpasswd: {path: x}}}", "http.auth: not yet supported"},
 		{"every such key", "http: {auth: {}, realm: x}", "http.realm: not yet supported\nhttp.auth: not yet supported"},
-		{"a wrong type", "storage: {gc: 7}", "storage.gc: is a number, want true or false"},
+		{"a wrong type", "log: {output: 7}", "log.output: is a number, want a string"},
 		{"a wrong duration", "storage: {GCdelay: 1 hour}", `storage.gcDelay: "1 hour" is not a duration`},
 		{"a port out of range", "http: {port: 70000}", "http.port: 70000 is not a port"},
 		{"half of a key pair", "http: {tls: {cert: x}}", "http.tls: needs both cert and key"},

@@ -23,10 +23,9 @@ func Settings() []Setting {
 	return []Setting{
 		{"storage.rootDirectory", "the data directory; one server at a time"},
 		{"storage.freeSpaceFloor", "writes are refused while less than this is free; reads and deletes go on; 0 turns it off"},
-		{"storage.inlineLimit", "content up to this size is kept in the metadata engine: one sync for a small object; at most 1MiB"},
-		{"storage.gc", "collect content that nothing refers to, while serving"},
+		{"storage.inlineLimit", "content up to this size is kept in the metadata engine: one sync for a small object; 0 turns it off; at most 1MiB"},
 		{"storage.gcDelay", "how long unreferenced uploaded content is kept for what will refer to it"},
-		{"storage.gcInterval", "time between collections"},
+		{"storage.gcInterval", "time between collections of what nothing refers to; they run while serving"},
 		{"http.address", "the address to listen on; empty: every interface"},
 		{"http.port", "the port to listen on; 0: the system chooses"},
 		{"http.tls.cert", "the certificate chain, a PEM file; read again when it changes"},

@@ -19,6 +19,7 @@ func foreignKeys() []foreign {
 		{"distSpecVersion", "the server speaks version 1.1 of the distribution specification"},
 		{"cluster", "replicas share their metadata and need no list of members"},
 		{"scheduler", "background work needs no tuning"},
+		{"storage.gc", "collection always runs, beside the writers, and takes only what nothing refers to"},
 		{"storage.dedupe", "the same bytes are always stored once"},
 		{"storage.commit", "every acknowledged write is on disk"},
 		{"storage.fastRestart", "nothing is walked at start"},

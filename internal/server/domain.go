@@ -1,0 +1,123 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/zot-artifact-store/zas/auth"
+	"github.com/zot-artifact-store/zas/extent"
+	"github.com/zot-artifact-store/zas/internal/config"
+	"github.com/zot-artifact-store/zas/internal/content"
+	"github.com/zot-artifact-store/zas/internal/object"
+	"github.com/zot-artifact-store/zas/internal/repository"
+	"github.com/zot-artifact-store/zas/internal/telemetry"
+	"github.com/zot-artifact-store/zas/meta"
+	"github.com/zot-artifact-store/zas/module"
+)
+
+// Domain is what protocols act on.
+type Domain struct {
+	Content      *content.Store
+	Repositories *repository.Service
+	Objects      *object.Service
+}
+
+// build makes the stores, the domain and the protocols, in this order, and gives the handler of all protocols.
+func (s *Server) build(ctx context.Context, dir string) (http.Handler, error) {
+	c := s.options.Config
+	opened, err := openStores(&s.life, dir, c.Storage, s.options.Logger)
+	if err != nil {
+		return nil, err
+	}
+	opened.publish(s.metrics)
+	d, err := openDomain(ctx, &s.life, s.metrics.Meta(opened.meta), s.metrics.Extents(opened.extents), domainOptions(c.Storage, s.options.Logger))
+	if err != nil {
+		return nil, err
+	}
+	d.publish(s.metrics)
+	protocols, err := s.protocols(d)
+	if err != nil {
+		return nil, err
+	}
+	return s.dispatch(protocols), nil
+}
+
+// domainOptions is the configuration in the words of the domain.
+func domainOptions(c config.Storage, logger *slog.Logger) content.Options {
+	inline := int64(c.InlineLimit)
+	if inline == 0 {
+		inline = -1 // none, in the words of content
+	}
+	return content.Options{
+		InlineMax: inline,
+		Lease:     time.Duration(c.GCDelay),
+		Interval:  time.Duration(c.GCInterval),
+		Logger:    logger.With("part", "content"),
+	}
+}
+
+// openDomain makes the services over the stores and adds them to life.
+func openDomain(ctx context.Context, life *module.Life, m meta.Store, e extent.Store, o content.Options) (Domain, error) {
+	store, err := content.Open(ctx, m, e, o)
+	if err != nil {
+		return Domain{}, fmt.Errorf("open the content store: %w", err)
+	}
+	life.Add("content", store)
+	d := Domain{
+		Content:      store,
+		Repositories: repository.New(store, repository.Options{Logger: o.Logger}),
+		Objects:      object.New(store, object.Options{Now: o.Now, Logger: o.Logger}),
+	}
+	life.Add("repositories", d.Repositories)
+	life.Add("objects", d.Objects)
+	return d, nil
+}
+
+// publish makes what the domain counts metrics.
+func (d Domain) publish(m *telemetry.Metrics) {
+	m.Counter("collected_contents_total", "Contents collected because nothing referred to them.",
+		func() float64 { return float64(d.Content.Collected().Contents) })
+	m.Counter("collected_sessions_total", "Upload sessions that expired.", func() float64 { return float64(d.Content.Collected().Sessions) })
+	m.Counter("collected_extents_total", "Extents removed from the store.", func() float64 { return float64(d.Content.Collected().Extents) })
+	m.Gauge("collected_extents_waiting", "Extents to be removed that a reader still holds.",
+		func() float64 { return float64(d.Content.Collected().Waiting) })
+}
+
+// protocols builds every protocol that the program links, except for those that are turned off by
+// `extensions.NAME.enable: false`.
+func (s *Server) protocols(d Domain) ([]Protocol, error) {
+	given := Given{Domain: d, Keys: s.root.Root, Passwords: s.root.Root, Authorizer: auth.RootOnly{}, Now: time.Now}
+	linked := module.Names(s.options.Modules, Protocols)
+	var uses []module.Use
+	for _, name := range linked {
+		settings, enabled := enabledSettings(s.options.Config.Extensions[name])
+		if enabled {
+			uses = append(uses, module.Use{Name: name, Path: "extensions." + name, Config: settings})
+		}
+	}
+	for name := range s.options.Config.Extensions {
+		if !slices.Contains(linked, name) {
+			return nil, &module.ConfigError{Path: "extensions." + name, Reason: "this program has no such extension"}
+		}
+	}
+	host := module.Host[Given]{Logger: s.options.Logger, Given: given}
+	return module.Load(s.options.Modules, &s.life, Protocols, host, uses...)
+}
+
+// enabledSettings takes `enable` out of a module's settings.
+func enabledSettings(settings map[string]any) (rest map[string]any, enabled bool) {
+	rest = map[string]any{}
+	enabled = true
+	for name, value := range settings {
+		if name == "enable" {
+			enabled = value != false
+			continue
+		}
+		rest[name] = value
+	}
+	return rest, enabled
+}
