@@ -22,7 +22,7 @@ const fuzzTrailer = "x-amz-checksum-crc32"
 func FuzzChunkReader(f *testing.F) {
 	f.Add([]byte("5\r\nhello\r\n0\r\n"+fuzzTrailer+":AAAAAA==\r\n\r\n"), uint16(5))
 	f.Add([]byte("0\r\n"+fuzzTrailer+":AAAAAA==\n\r\n\r\n"), uint16(0))
-	f.Add([]byte("2000\r\n"+strings.Repeat("x", 8192)+"\r\n1\r\ny\r\n0\r\n"+fuzzTrailer+":A\r\n\r\n"), uint16(8193))
+	f.Add([]byte("3\r\nabc\r\n1\r\nd\r\n0\r\n"+fuzzTrailer+":A\r\n\r\n"), uint16(4))
 	f.Add([]byte("ffffffffffffffff\r\n"), uint16(1))
 	f.Fuzz(func(t *testing.T, framed []byte, length uint16) {
 		decode := func(src io.Reader, size int) (string, error) {
@@ -32,7 +32,7 @@ func FuzzChunkReader(f *testing.F) {
 			_, err := io.CopyBuffer(&b, struct{ io.Reader }{c}, make([]byte, size))
 			return b.String(), err
 		}
-		got, err := decode(bytes.NewReader(framed), 1<<16)
+		got, err := decode(bytes.NewReader(framed), 1<<10)
 		want, ok := decodeSlowly(string(framed), int(length))
 		if ok != (err == nil) || ok && got != want {
 			t.Fatalf("decoded %q, %v; the slow decoder says %q, %t", got, err, want, ok)
