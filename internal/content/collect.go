@@ -220,7 +220,7 @@ func (s *Store) condemn(id ID, row contentRow, expired []meta.Key) (meta.Step, e
 	locks := meta.LockSet{}.Guard(edges.Guard(string(id))).Write(doomed...)
 	var elder []meta.Key
 	if row.Alias != "" {
-		elder = []meta.Key{Edge{"", EdgeAlias, string(id)}.key(row.Alias), dueKey(s.o.Now(), row.Alias)}
+		elder = []meta.Key{Edge{"", EdgeAlias, string(id)}.key(row.Alias), dueKey(s.o.Now().Add(-time.Minute), row.Alias)} // due at once
 		locks = locks.Write(elder...)
 	}
 	end := meta.Step{Locks: locks, Do: func(ctx context.Context, tx meta.Tx) error {
