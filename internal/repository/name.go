@@ -18,6 +18,9 @@ type Name struct {
 	Created    int64  `cbor:"4,keyasint"`           // Unix nanoseconds
 }
 
+// Closing says that the name's bucket has been deleted while its evidence is still being removed: it has neither face.
+func (n Name) Closing() bool { return !n.Bucket && !n.Repository }
+
 // Names is the namespace: name → Name. A bucket is a repository with keys, so its repository face needs no flag to be read.
 var Names = meta.NewTable[Name](0x30, "names")
 
@@ -103,31 +106,4 @@ func CheckTag(tag string) error {
 // FindName reads the row of name; false when there is none.
 func FindName(ctx context.Context, r meta.Reader, name string) (Name, bool, error) {
 	return Names.Find(ctx, r, name)
-}
-
-// OpenRepository is the step that makes sure that name exists when something is first pushed to it: it makes
-// a repository (never a bucket) owned by owner. It only reads where the name is there already.
-func OpenRepository(ctx context.Context, r meta.Reader, name string, fresh Name) (meta.Step, error) {
-	key := Names.Key(name)
-	_, found, err := Names.Find(ctx, r, name)
-	if err != nil {
-		return meta.Step{}, err
-	}
-	locks := meta.LockSet{}.Read(key)
-	if !found {
-		locks = meta.LockSet{}.Write(key)
-	}
-	return meta.Step{Locks: locks, Do: func(ctx context.Context, tx meta.Tx) error {
-		_, still, err := Names.Find(ctx, tx, name)
-		switch {
-		case err != nil:
-			return err
-		case still:
-			return nil
-		case found:
-			return meta.ErrStale
-		}
-		fresh.Repository = true
-		return Names.PutKey(tx, key, fresh)
-	}}, nil
 }

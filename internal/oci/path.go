@@ -1,0 +1,74 @@
+package oci
+
+import "strings"
+
+// kind is the form of a path below /v2/.
+type kind uint8
+
+const (
+	noKind kind = iota
+	base
+	catalog
+	tagList
+	manifest
+	blobKind
+	uploads // of a repository
+	session
+	referrerList
+)
+
+// target is what a path names.
+type target struct {
+	kind kind
+	repo string
+	ref  string // tag, digest or session
+}
+
+// parsePath splits a decoded path from the right, because names have any number of components, which may look like the fixed
+// ones. Nothing is cleaned: a path with empty or dotted components names nothing. The name itself is checked by the domain.
+func parsePath(path string) (target, bool) {
+	rest, ok := strings.CutPrefix(path, "/v2/")
+	switch {
+	case path == "/v2" || ok && rest == "":
+		return target{kind: base}, true
+	case !ok:
+		return target{}, false
+	case rest == "_catalog":
+		return target{kind: catalog}, true
+	}
+	if repo, ok := strings.CutSuffix(strings.TrimSuffix(rest, "/"), "/blobs/uploads"); ok && repo != "" {
+		return target{kind: uploads, repo: repo}, true
+	}
+	if repo, ok := strings.CutSuffix(rest, "/tags/list"); ok && repo != "" {
+		return target{kind: tagList, repo: repo}, true
+	}
+	before, ref, ok := cutLast(rest)
+	if !ok || ref == "" {
+		return target{}, false
+	}
+	if repo, ok := strings.CutSuffix(before, "/blobs/uploads"); ok && repo != "" {
+		return target{kind: session, repo: repo, ref: ref}, true
+	}
+	repo, noun, ok := cutLast(before)
+	if !ok || repo == "" {
+		return target{}, false
+	}
+	switch noun {
+	case "manifests":
+		return target{kind: manifest, repo: repo, ref: ref}, true
+	case "blobs":
+		return target{kind: blobKind, repo: repo, ref: ref}, true
+	case "referrers":
+		return target{kind: referrerList, repo: repo, ref: ref}, true
+	}
+	return target{}, false
+}
+
+// cutLast cuts s around its last slash.
+func cutLast(s string) (before, after string, found bool) {
+	i := strings.LastIndexByte(s, '/')
+	if i < 0 {
+		return "", s, false
+	}
+	return s[:i], s[i+1:], true
+}
