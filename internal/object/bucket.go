@@ -1,0 +1,213 @@
+package object
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/zot-artifact-store/zas/event"
+	"github.com/zot-artifact-store/zas/fault"
+	"github.com/zot-artifact-store/zas/internal/repository"
+	"github.com/zot-artifact-store/zas/meta"
+)
+
+// Versioning is the state of a bucket's versioning. Its numbers are stored.
+type Versioning uint8
+
+// Unversioned buckets hold one version of each key, the null version.
+const Unversioned Versioning = 0
+
+// Bucket is a bucket as clients see it.
+type Bucket struct {
+	Name       string
+	Owner      string // principal id
+	Created    time.Time
+	Versioning Versioning
+}
+
+type bucketRow struct {
+	Owner      string     `cbor:"1,keyasint"`
+	Created    int64      `cbor:"2,keyasint"` // Unix nanoseconds
+	Versioning Versioning `cbor:"3,keyasint,omitempty"`
+}
+
+func (b bucketRow) bucket(name string) Bucket {
+	return Bucket{Name: name, Owner: b.Owner, Created: time.Unix(0, b.Created).UTC(), Versioning: b.Versioning}
+}
+
+// ownedRow lets an owner's buckets be listed without reading everybody's.
+type ownedRow struct {
+	Created int64 `cbor:"1,keyasint"` // Unix nanoseconds
+}
+
+// findBucket reports fault.BucketNotFound.
+func findBucket(ctx context.Context, r meta.Reader, name string) (bucketRow, error) {
+	row, found, err := buckets.Find(ctx, r, name)
+	if err == nil && !found {
+		err = fault.BucketNotFound.With(name, nil)
+	}
+	return row, err
+}
+
+// useBucket is the step that keeps the bucket of a plan in place: whoever deletes the bucket or changes its state writes its row.
+func useBucket(name string, planned bucketRow) meta.Step {
+	key := buckets.Key(name)
+	return meta.Step{Locks: meta.LockSet{}.Read(key), Do: func(ctx context.Context, tx meta.Tx) error {
+		switch now, err := buckets.GetKey(ctx, tx, key); {
+		case errors.Is(err, meta.ErrNotFound):
+			return fault.BucketNotFound.With(name, nil)
+		case err != nil:
+			return err
+		case now != planned:
+			return meta.ErrStale
+		}
+		return nil
+	}}
+}
+
+// CreateBucketRequest is a bucket to make. The actor will own it.
+type CreateBucketRequest struct {
+	By     Actor
+	Bucket string
+}
+
+// CreateBucket makes a bucket, or gives a bucket's face to a repository that the actor owns (S3 API, "CreateBucket").
+// Errors: fault.BucketNameInvalid; fault.BucketOwned when the actor has it already; fault.BucketExists when the name is somebody else's.
+func (s *Service) CreateBucket(ctx context.Context, req CreateBucketRequest) error {
+	if err := repository.CheckBucket(req.Bucket); err != nil {
+		return err
+	}
+	for {
+		err := s.createBucket(ctx, req)
+		if !errors.Is(err, errClosing) {
+			return err
+		}
+		if err := s.repositories.Sweep(ctx, req.Bucket); err != nil {
+			return err
+		}
+	}
+}
+
+// errClosing says that what the name stood for has not been removed completely yet.
+var errClosing = errors.New("the name is being removed")
+
+func (s *Service) createBucket(ctx context.Context, req CreateBucketRequest) error {
+	now := s.o.Now()
+	row := bucketRow{Owner: req.By.Principal, Created: now.UnixNano()}
+	name, bucket, own := repository.Names.Key(req.Bucket), buckets.Key(req.Bucket), owned.Key(row.Owner, req.Bucket)
+	return s.meta.Update(ctx, meta.LockSet{}.Write(name, bucket, own), func(tx meta.Tx) error {
+		taken, found, err := repository.Names.Find(ctx, tx, req.Bucket)
+		switch {
+		case err != nil:
+			return err
+		case found && taken.Closing():
+			return errClosing
+		case found && taken.Owner != row.Owner:
+			return fault.BucketExists.With(req.Bucket, nil)
+		case taken.Bucket:
+			return fault.BucketOwned.With(req.Bucket, nil)
+		case !found:
+			taken = repository.Name{Owner: row.Owner, Created: row.Created}
+		}
+		taken.Bucket = true
+		return errors.Join(
+			repository.Names.PutKey(tx, name, taken),
+			buckets.PutKey(tx, bucket, row),
+			owned.PutKey(tx, own, ownedRow{Created: row.Created}),
+			event.Record(tx, event.Event{
+				Kind: event.BucketCreated, Time: event.At(now), Principal: req.By.Principal, Request: req.By.Request, Name: req.Bucket,
+			}))
+	})
+}
+
+// HeadBucket finds a bucket (S3 API, "HeadBucket"). Errors: fault.BucketNotFound.
+func (s *Service) HeadBucket(ctx context.Context, bucket string) (Bucket, error) {
+	var row bucketRow
+	err := s.meta.View(ctx, func(r meta.Reader) (err error) {
+		row, err = findBucket(ctx, r, bucket)
+		return err
+	})
+	return row.bucket(bucket), err
+}
+
+// ListBucketsRequest asks for the buckets of one owner, in the order of their names.
+type ListBucketsRequest struct {
+	Owner  string // principal id
+	Prefix string
+	After  string // buckets with greater names only
+	Limit  int
+}
+
+// ListBuckets finds up to Limit buckets, and whether there are more (S3 API, "ListBuckets").
+func (s *Service) ListBuckets(ctx context.Context, req ListBucketsRequest) (list []Bucket, more bool, err error) {
+	rest := owned.Starting(req.Prefix, req.Owner)
+	if req.After != "" {
+		rest = owned.After(rest, req.Owner, req.After)
+	}
+	err = s.meta.View(ctx, func(r meta.Reader) error {
+		list, more = nil, false
+		for e, err := range owned.Scan(ctx, r, rest.Limited(req.Limit+1)) {
+			if err != nil {
+				return err
+			}
+			if more = len(list) == req.Limit; more {
+				return nil
+			}
+			list = append(list, Bucket{Name: e.Parts[1], Owner: req.Owner, Created: time.Unix(0, e.Value.Created).UTC()})
+		}
+		return nil
+	})
+	return list, more, err
+}
+
+// DeleteBucketRequest is a bucket to remove.
+type DeleteBucketRequest struct {
+	By     Actor
+	Bucket string
+}
+
+// DeleteBucket removes an empty bucket, its repository's face included (S3 API, "DeleteBucket").
+// Errors: fault.BucketNotFound; fault.BucketNotEmpty, which says what remains: objects, uploads, tags or manifests.
+func (s *Service) DeleteBucket(ctx context.Context, req DeleteBucketRequest) error {
+	now := s.o.Now()
+	return meta.Execute(ctx, s.meta, func(r meta.Reader) (meta.Step, error) {
+		row, err := findBucket(ctx, r, req.Bucket)
+		if err != nil {
+			return meta.Step{}, err
+		}
+		if err := noObjects(ctx, r, req.Bucket); err != nil {
+			return meta.Step{}, err
+		}
+		closed, err := repository.PlanClose(ctx, s.content, r, req.Bucket)
+		if err != nil {
+			return meta.Step{}, err
+		}
+		bucket, own := buckets.Key(req.Bucket), owned.Key(row.Owner, req.Bucket)
+		locks := meta.LockSet{}.Write(bucket, own).Guard(objects.Guard(req.Bucket), uploads.Guard(req.Bucket))
+		remove := meta.Step{Locks: locks, Do: func(ctx context.Context, tx meta.Tx) error {
+			if err := noObjects(ctx, tx, req.Bucket); err != nil {
+				return err
+			}
+			return errors.Join(tx.Delete(bucket), tx.Delete(own), event.Record(tx, event.Event{
+				Kind: event.BucketDeleted, Time: event.At(now), Principal: req.By.Principal, Request: req.By.Request, Name: req.Bucket,
+			}))
+		}}
+		return meta.Join(useBucket(req.Bucket, row), remove, closed), nil
+	})
+}
+
+// noObjects reports fault.BucketNotEmpty while the bucket has keys or uploads.
+func noObjects(ctx context.Context, r meta.Reader, bucket string) error {
+	some, err := meta.Any(ctx, r, objects.Prefix(bucket))
+	switch {
+	case err != nil:
+		return err
+	case some:
+		return fault.BucketNotEmpty.Detail("The bucket you tried to delete is not empty: it has objects")
+	}
+	some, err = meta.Any(ctx, r, uploads.Prefix(bucket))
+	if err == nil && some {
+		err = fault.BucketNotEmpty.Detail("The bucket you tried to delete is not empty: it has multipart uploads in progress")
+	}
+	return err
+}

@@ -1,0 +1,203 @@
+package object
+
+import (
+	"context"
+	"io"
+
+	"github.com/zot-artifact-store/zas/fault"
+	"github.com/zot-artifact-store/zas/internal/content"
+	"github.com/zot-artifact-store/zas/meta"
+)
+
+// Source is the version that a copy reads.
+type Source struct {
+	Bucket, Key string
+	VersionID   string // empty: the current one
+	If          ReadCondition
+}
+
+// find reads the source. Errors: those of a read; fault.PreconditionFailed for whatever condition does not hold.
+func (src *Source) find(ctx context.Context, r meta.Reader) (*Version, error) {
+	v, err := findVersion(ctx, r, src.Bucket, src.Key, src.VersionID)
+	if err != nil {
+		return nil, err
+	}
+	return v, src.If.strict(v)
+}
+
+// hold is the step that is stale once the source's key has another version than v.
+func (src *Source) hold(v *Version) meta.Step {
+	key := objects.Key(src.Bucket, src.Key)
+	return meta.Step{Locks: meta.LockSet{}.Read(key), Do: func(ctx context.Context, tx meta.Tx) error {
+		now, err := findCurrent(ctx, tx, key)
+		if err == nil && !same(now, v) {
+			err = meta.ErrStale
+		}
+		return err
+	}}
+}
+
+// CopyRequest is an object to make of another's bytes.
+type CopyRequest struct {
+	By          Actor
+	Source      Source
+	Bucket, Key string
+	Metadata    *Metadata // nil: the source's
+	If          WriteCondition
+	Algorithm   Algorithm // of the checksum to keep; 0: the source's
+}
+
+// Copy makes an object of the same content (S3 API, "CopyObject"): no bytes move, unless they are few and kept inline, or another
+// checksum is asked for. ETag, parts and checksum stay those of the source, also where it was uploaded in parts.
+// Errors: those of Get for the source; fault.CopyOntoItself when nothing would change; fault.BucketNotFound, fault.PreconditionFailed,
+// fault.KeyNotFound (If-Match) for the destination.
+func (s *Service) Copy(ctx context.Context, req CopyRequest) (Stored, error) {
+	if err := checkKey(req.Key); err != nil {
+		return Stored{}, err
+	}
+	if req.Metadata != nil {
+		if err := req.Metadata.check(); err != nil {
+			return Stored{}, err
+		}
+	}
+	sum, of, err := s.recompute(ctx, &req)
+	if err != nil {
+		return Stored{}, err
+	}
+	var out Stored
+	id, at := newVersionID(), s.o.Now().UnixNano()
+	err = meta.Execute(ctx, s.meta, func(r meta.Reader) (meta.Step, error) {
+		from, err := req.Source.find(ctx, r)
+		if err != nil {
+			return meta.Step{}, err
+		}
+		if onItself := req.Source.Bucket == req.Bucket && req.Source.Key == req.Key; onItself && req.Metadata == nil && req.Algorithm == 0 {
+			return meta.Step{}, fault.CopyOntoItself
+		}
+		v := *from
+		v.ID, v.Modified, v.Owner = id, at, req.By.Principal
+		if req.Metadata != nil {
+			v.Metadata = *req.Metadata
+		}
+		if sum != nil {
+			if of != from.ID {
+				return meta.Step{}, fault.ConditionalConflict.Detail("The source was overwritten while it was being copied")
+			}
+			v.Checksum = *sum
+		}
+		d, err := s.digestOf(ctx, r, from)
+		if err != nil {
+			return meta.Step{}, err
+		}
+		v.SHA256 = d.Sum()
+		out = Stored{v, identify(d, v.Size)}
+		return s.planCopy(ctx, r, &req, from, &v)
+	})
+	out.Null = true
+	return out, err
+}
+
+// planCopy is the step that writes v, a copy of from.
+func (s *Service) planCopy(ctx context.Context, r meta.Reader, req *CopyRequest, from, v *Version) (meta.Step, error) {
+	p, err := findPlace(ctx, r, req.Bucket, req.Key)
+	if err != nil {
+		return meta.Step{}, err
+	}
+	if err := req.If.check(p.current); err != nil {
+		return meta.Step{}, err
+	}
+	var named meta.Step
+	if from.Inline != "" {
+		v.Inline, named, err = s.content.CopyInline(ctx, r, from.Inline)
+	} else {
+		named, err = s.content.Link(ctx, r, from.Content, objectEdge(req.Bucket, req.Key, v.ID))
+	}
+	if err != nil {
+		return meta.Step{}, err
+	}
+	if v.PartCount > 0 {
+		row, err := parts.Get(ctx, r, req.Source.Bucket, from.ID)
+		if err != nil {
+			return meta.Step{}, err
+		}
+		own := parts.Key(req.Bucket, v.ID)
+		named = meta.Join(named, meta.Step{Locks: meta.LockSet{}.Write(own), Do: func(_ context.Context, tx meta.Tx) error {
+			return parts.PutKey(tx, own, row)
+		}})
+	}
+	return s.planWrite(ctx, r, p, *v, meta.Join(req.Source.hold(from), named), req.By)
+}
+
+// recompute reads the source when its checksum is not of the algorithm that is asked for. It returns nil when that is not so, else the
+// checksum and the id of the version that it is of.
+func (s *Service) recompute(ctx context.Context, req *CopyRequest) (sum *Checksum, of string, err error) {
+	if req.Algorithm == 0 {
+		return nil, "", nil
+	}
+	var v *Version
+	rd, err := s.content.Open(ctx, func(r meta.Reader) (_ content.Source, err error) {
+		if v, err = req.Source.find(ctx, r); err != nil {
+			return content.Source{}, err
+		}
+		return s.source(ctx, r, v)
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	defer rd.Close()
+	if v.Checksum.Algorithm == req.Algorithm {
+		return nil, "", nil
+	}
+	h := req.Algorithm.hash().New()
+	if err := rd.WriteRange(ctx, h, 0, v.Size, false); err != nil {
+		return nil, "", err
+	}
+	return &Checksum{Algorithm: req.Algorithm, Sum: h.Sum(nil)}, v.ID, nil
+}
+
+// PartCopyRequest is a part made of another object's bytes.
+type PartCopyRequest struct {
+	Upload UploadRef
+	Number int
+	Source Source
+	Range  *ByteRange // nil: all
+}
+
+// ByteRange is the bytes from First to Last, both included.
+type ByteRange struct{ First, Last int64 }
+
+// PutPartCopy copies bytes into a part (S3 API, "UploadPartCopy"): each part owns its own.
+// Errors: those of Get for the source, those of PutPart; fault.ArgumentInvalid for a range beyond the source.
+func (s *Service) PutPartCopy(ctx context.Context, req PartCopyRequest) (Part, error) {
+	if req.Number < 1 || req.Number > MaxParts {
+		return Part{}, fault.ArgumentInvalid.Detail("Part number must be an integer between 1 and %d, inclusive", MaxParts)
+	}
+	row, err := s.viewUpload(ctx, req.Upload)
+	if err != nil {
+		return Part{}, err
+	}
+	var v *Version
+	rd, err := s.content.Open(ctx, func(r meta.Reader) (_ content.Source, err error) {
+		if v, err = req.Source.find(ctx, r); err != nil {
+			return content.Source{}, err
+		}
+		return s.source(ctx, r, v)
+	})
+	if err != nil {
+		return Part{}, err
+	}
+	defer rd.Close()
+	off, n := int64(0), v.Size
+	if req.Range != nil {
+		if req.Range.First > req.Range.Last || req.Range.Last >= v.Size {
+			return Part{}, fault.ArgumentInvalid.Detail("Range specified is not valid for source object of size: %d", v.Size)
+		}
+		off, n = req.Range.First, req.Range.Last-req.Range.First+1
+	}
+	if n > s.o.MaxPut {
+		return Part{}, fault.BadRequest.Detail("The specified copy source is larger than the maximum allowable size for a copy source: %d", s.o.MaxPut)
+	}
+	body := rd.NewReader(ctx, off, n)
+	defer body.Close()
+	return s.takePart(ctx, &PutPartRequest{Upload: req.Upload, Number: req.Number, Body: io.Reader(body), Size: n}, row.Algorithm)
+}

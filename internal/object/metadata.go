@@ -1,0 +1,45 @@
+package object
+
+import (
+	"unicode/utf8"
+
+	"github.com/zot-artifact-store/zas/fault"
+)
+
+// Metadata is what a client stores with a version and gets back with it as headers. Each write replaces all of it.
+type Metadata struct {
+	ContentType        string            `cbor:"1,keyasint,omitempty"`
+	CacheControl       string            `cbor:"2,keyasint,omitempty"`
+	ContentDisposition string            `cbor:"3,keyasint,omitempty"`
+	ContentEncoding    string            `cbor:"4,keyasint,omitempty"`
+	ContentLanguage    string            `cbor:"5,keyasint,omitempty"`
+	Expires            string            `cbor:"6,keyasint,omitempty"`
+	User               map[string]string `cbor:"7,keyasint,omitempty"` // names in lower case
+}
+
+// maxUserMetadata is S3's limit on names and values of user metadata together, in bytes.
+const maxUserMetadata = 2 << 10
+
+func (m Metadata) check() error {
+	size := 0
+	for name, value := range m.User {
+		size += len(name) + len(value)
+	}
+	if size > maxUserMetadata {
+		return fault.MetadataTooLarge
+	}
+	return nil
+}
+
+// checkKey reports fault.KeyTooLong and fault.PathInvalid. Keys are any UTF-8: `a//b` and `a/../b` are keys of their own.
+func checkKey(key string) error {
+	switch {
+	case key == "":
+		return fault.ArgumentInvalid.Detail("the key is empty")
+	case len(key) > maxKey:
+		return fault.KeyTooLong
+	case !utf8.ValidString(key):
+		return fault.PathInvalid.Detail("the key is not valid UTF-8")
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package object
+
+import (
+	"context"
+	"io"
+
+	"github.com/zot-artifact-store/zas/fault"
+	"github.com/zot-artifact-store/zas/internal/content"
+	"github.com/zot-artifact-store/zas/meta"
+)
+
+// PutRequest is an object to store.
+type PutRequest struct {
+	By          Actor
+	Bucket, Key string
+	Body        io.Reader
+	Size        int64 // declared length in bytes
+	Metadata    Metadata
+	If          WriteCondition
+	Integrity   Integrity
+}
+
+// Stored is a version just written.
+type Stored struct {
+	Version
+	Identity
+}
+
+// Put stores an object in one transaction (S3 API, "PutObject"). Bucket and condition are checked before the body is read,
+// and again in the transaction: of writers that race with If-None-Match one wins.
+// Errors: fault.BucketNotFound, fault.KeyTooLong, fault.PathInvalid, fault.MetadataTooLarge, fault.LengthRequired,
+// fault.EntityTooLarge, fault.PreconditionFailed, fault.KeyNotFound (If-Match on an absent key), fault.ChecksumMismatch,
+// fault.Incomplete, fault.StorageFull, those of the body.
+func (s *Service) Put(ctx context.Context, req PutRequest) (Stored, error) {
+	if err := s.checkPut(ctx, &req); err != nil {
+		return Stored{}, err
+	}
+	keep := req.Integrity.Algorithm
+	if keep == 0 {
+		keep = CRC64NVME
+	}
+	staged, err := s.content.Ingest(ctx, content.IngestRequest{
+		Body: req.Body, Size: req.Size, Hashes: content.SHA256 | req.Integrity.hashes(keep), Verify: req.Integrity.verify,
+	})
+	if err != nil {
+		return Stored{}, err
+	}
+	defer staged.Discard(ctx)
+	sums := staged.Sums()
+	v := Version{
+		ID: newVersionID(), Owner: req.By.Principal, Modified: s.o.Now().UnixNano(), Size: staged.Size(), Metadata: req.Metadata,
+		MD5: sums.Get(content.MD5), Checksum: checksumOf(keep, sums), SHA256: sums.Get(content.SHA256),
+	}
+	err = s.content.Commit(ctx, staged, func(r meta.Reader) (meta.Step, error) {
+		p, err := findPlace(ctx, r, req.Bucket, req.Key)
+		if err != nil {
+			return meta.Step{}, err
+		}
+		if err := req.If.check(p.current); err != nil {
+			return meta.Step{}, err
+		}
+		named, err := s.planBytes(ctx, r, staged, &v, objectEdge(req.Bucket, req.Key, v.ID))
+		if err != nil {
+			return meta.Step{}, err
+		}
+		return s.planWrite(ctx, r, p, v, named, req.By)
+	})
+	v.Null = true
+	return Stored{v, identify(staged.Digest(), v.Size)}, err
+}
+
+// checkPut is all that can be refused without the body.
+func (s *Service) checkPut(ctx context.Context, req *PutRequest) error {
+	if err := checkKey(req.Key); err != nil {
+		return err
+	}
+	if err := req.Metadata.check(); err != nil {
+		return err
+	}
+	switch {
+	case req.Size < 0:
+		return fault.LengthRequired
+	case req.Size > s.o.MaxPut:
+		return fault.EntityTooLarge
+	}
+	return s.meta.View(ctx, func(r meta.Reader) error {
+		if req.If == (WriteCondition{}) {
+			_, err := findBucket(ctx, r, req.Bucket)
+			return err
+		}
+		p, err := findPlace(ctx, r, req.Bucket, req.Key)
+		if err != nil {
+			return err
+		}
+		return req.If.check(p.current)
+	})
+}
+
+// planBytes is the step that names staged bytes for v, which it tells where they are.
+func (s *Service) planBytes(ctx context.Context, r meta.Reader, staged *content.Staged, v *Version, e content.Edge) (meta.Step, error) {
+	if staged.Inline() {
+		l, step := s.content.KeepInline(staged)
+		v.Inline = l
+		return step, nil
+	}
+	id, step, err := s.content.PlanRegister(ctx, r, staged)
+	v.Content = id
+	return meta.Join(step, s.content.LinkNew(id, e)), err
+}

@@ -1,0 +1,88 @@
+package object
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/zot-artifact-store/zas/internal/content"
+	"github.com/zot-artifact-store/zas/internal/repository"
+	"github.com/zot-artifact-store/zas/meta"
+)
+
+// Options configure a Service. The zero value works.
+type Options struct {
+	MinPart   int64         // bytes of every part but the last; 0: 5 MiB
+	MaxPut    int64         // bytes of one PUT or part; 0: 5 GiB
+	MaxObject int64         // bytes of a multipart object; 0: 5 TiB
+	Interval  time.Duration // between sweeps of completed uploads' answers; 0: 1 h
+	Now       func() time.Time
+	Logger    *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	set := func(v *int64, d int64) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	set(&o.MinPart, 5<<20)
+	set(&o.MaxPut, 5<<30)
+	set(&o.MaxObject, 5<<40)
+	if o.Interval == 0 {
+		o.Interval = time.Hour
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Service is buckets and objects over one content store. Its methods are safe for concurrent use.
+type Service struct {
+	content      *content.Store
+	meta         meta.Store
+	repositories *repository.Service // shares the namespace
+	o            Options
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+// New is a Service whose rows live in the metadata store of c.
+func New(c *content.Store, o Options) *Service {
+	return &Service{content: c, meta: c.Meta(), repositories: repository.New(c, repository.Options{}), o: o.withDefaults()}
+}
+
+// Start begins to forget, in time, the answers to completed uploads. Stop ends it.
+func (s *Service) Start(ctx context.Context) error {
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.done.Go(func() {
+		tick := time.NewTicker(s.o.Interval)
+		defer tick.Stop()
+		for {
+			if err := s.Forget(ctx); err != nil && ctx.Err() == nil {
+				s.o.Logger.WarnContext(ctx, "answers to completed uploads are not forgotten", "error", err)
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	return nil
+}
+
+// Stop ends what Start began and waits for it.
+func (s *Service) Stop(context.Context) error {
+	if s.stop != nil {
+		s.stop()
+		s.done.Wait()
+	}
+	return nil
+}

@@ -1,0 +1,186 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/zot-artifact-store/zas/auth/sigv4"
+	"github.com/zot-artifact-store/zas/fault"
+	"github.com/zot-artifact-store/zas/internal/object"
+
+	"github.com/zot-artifact-store/zas/auth"
+)
+
+// listBuckets is ListBuckets.
+type listBuckets struct {
+	prefix string
+	token  string // as sent
+	after  string
+	limit  int
+}
+
+// maxBuckets is how many buckets one answer lists at most.
+const maxBuckets = 10_000
+
+func parseListBuckets(rq *request) (operation, error) {
+	op := &listBuckets{prefix: rq.query.get("prefix"), token: rq.query.get("continuation-token")}
+	var err error
+	if op.limit, err = rq.count("max-buckets", maxBuckets); err != nil {
+		return nil, err
+	}
+	if op.token != "" {
+		if op.after, err = readToken(op.token); err != nil {
+			return nil, err
+		}
+	}
+	return op, nil
+}
+
+func (*listBuckets) name() string { return "ListBuckets" }
+
+func (*listBuckets) needs() []need {
+	return []need{{"s3:ListAllMyBuckets", auth.Resource{Type: auth.Server}}}
+}
+
+func (op *listBuckets) serve(ctx context.Context, c *call) error {
+	list, more, err := c.o.Objects.ListBuckets(ctx, object.ListBucketsRequest{
+		Owner: c.by.ID, Prefix: op.prefix, After: op.after, Limit: op.limit,
+	})
+	if err != nil {
+		return err
+	}
+	x := newXML("ListAllMyBucketsResult", namespace)
+	x.owner("Owner", c.by.ID)
+	x.open("Buckets")
+	for _, b := range list {
+		x.open("Bucket")
+		x.text("Name", b.Name)
+		x.time("CreationDate", b.Created)
+		x.text("BucketRegion", c.o.Region)
+		x.close("Bucket")
+	}
+	x.close("Buckets")
+	x.optional("Prefix", op.prefix)
+	if more && len(list) > 0 {
+		x.text("ContinuationToken", makeToken(list[len(list)-1].Name))
+	}
+	x.send(c.w, http.StatusOK)
+	return nil
+}
+
+func (d *document) owner(element, id string) {
+	d.open(element)
+	d.text("ID", id)
+	d.text("DisplayName", id)
+	d.close(element)
+}
+
+// createBucket is CreateBucket.
+type createBucket struct{ bucket string }
+
+func parseCreateBucket(rq *request) (operation, error) { return &createBucket{rq.bucket}, nil }
+
+func (*createBucket) name() string { return "CreateBucket" }
+
+func (op *createBucket) needs() []need { return onBucket("s3:CreateBucket", op.bucket) }
+
+// createBucketConfiguration is the body of CreateBucket. What is here but the location is refused when it is not empty.
+type createBucketConfiguration struct {
+	LocationConstraint string
+	Location           *struct{}
+	Bucket             *struct{}
+	Tags               struct{ Tag []struct{} }
+}
+
+func (op *createBucket) serve(ctx context.Context, c *call) error {
+	var config createBucketConfiguration
+	if c.body.Length() != 0 {
+		if err := readXML(c.body, c.o.MaxXML, "CreateBucketConfiguration", &config); err != nil {
+			return err
+		}
+	}
+	switch {
+	case config.Location != nil || config.Bucket != nil || len(config.Tags.Tag) > 0:
+		return fault.NotImplemented
+	case config.LocationConstraint != "" && config.LocationConstraint != c.o.Region:
+		return fault.LocationInvalid.Detail("The %s location constraint is incompatible for the region specific endpoint this request was sent to.",
+			config.LocationConstraint)
+	}
+	err := c.o.Objects.CreateBucket(ctx, object.CreateBucketRequest{By: c.actor(), Bucket: op.bucket})
+	if errors.Is(err, fault.BucketOwned) && c.o.Region == sigv4.DefaultRegion {
+		err = nil // S3 answers so in its first region, and clients rely on it
+	}
+	if err != nil {
+		return err
+	}
+	c.w.Header()["Location"] = []string{"/" + op.bucket}
+	c.empty(http.StatusOK)
+	return nil
+}
+
+// empty answers without a body.
+func (c *call) empty(status int) {
+	if status != http.StatusNoContent && status != http.StatusNotModified {
+		c.w.Header()["Content-Length"] = []string{"0"}
+	}
+	c.w.WriteHeader(status)
+}
+
+// headBucket is HeadBucket.
+type headBucket struct{ bucket string }
+
+func parseHeadBucket(rq *request) (operation, error) { return &headBucket{rq.bucket}, nil }
+
+func (*headBucket) name() string { return "HeadBucket" }
+
+func (op *headBucket) needs() []need { return onBucket("s3:ListBucket", op.bucket) }
+
+func (op *headBucket) serve(ctx context.Context, c *call) error {
+	if _, err := c.o.Objects.HeadBucket(ctx, op.bucket); err != nil {
+		return err
+	}
+	c.w.Header()["X-Amz-Bucket-Region"] = []string{c.o.Region}
+	c.w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// deleteBucket is DeleteBucket.
+type deleteBucket struct{ bucket string }
+
+func parseDeleteBucket(rq *request) (operation, error) { return &deleteBucket{rq.bucket}, nil }
+
+func (*deleteBucket) name() string { return "DeleteBucket" }
+
+func (op *deleteBucket) needs() []need { return onBucket("s3:DeleteBucket", op.bucket) }
+
+func (op *deleteBucket) serve(ctx context.Context, c *call) error {
+	if err := c.o.Objects.DeleteBucket(ctx, object.DeleteBucketRequest{By: c.actor(), Bucket: op.bucket}); err != nil {
+		return err
+	}
+	c.empty(http.StatusNoContent)
+	return nil
+}
+
+// getBucketLocation is GetBucketLocation.
+type getBucketLocation struct{ bucket string }
+
+func parseGetBucketLocation(rq *request) (operation, error) {
+	return &getBucketLocation{rq.bucket}, nil
+}
+
+func (*getBucketLocation) name() string { return "GetBucketLocation" }
+
+func (op *getBucketLocation) needs() []need { return onBucket("s3:GetBucketLocation", op.bucket) }
+
+func (op *getBucketLocation) serve(ctx context.Context, c *call) error {
+	if _, err := c.o.Objects.HeadBucket(ctx, op.bucket); err != nil {
+		return err
+	}
+	x := newXML("LocationConstraint", namespace)
+	if c.o.Region != sigv4.DefaultRegion {
+		x.escape(c.o.Region)
+	}
+	x.send(c.w, http.StatusOK)
+	return nil
+}

@@ -1,0 +1,119 @@
+package s3
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/zot-artifact-store/zas/internal/object"
+)
+
+// completeMultipartUpload is CompleteMultipartUpload.
+type completeMultipartUpload struct{ object.CompleteRequest }
+
+func parseCompleteMultipartUpload(rq *request) (operation, error) {
+	op := &completeMultipartUpload{object.CompleteRequest{Upload: rq.upload()}}
+	var err error
+	if op.If, err = rq.writeCondition(); err != nil {
+		return nil, err
+	}
+	if op.Size, err = rq.objectSize(); err != nil {
+		return nil, err
+	}
+	if op.Type, err = rq.checksumType(); err != nil {
+		return nil, err
+	}
+	op.Checksum, err = rq.wholeChecksum()
+	return op, err
+}
+
+// wholeChecksum is the checksum header of Complete, which is of the object, not of the body; nil when there is none.
+func (rq *request) wholeChecksum() (*object.Checksum, error) {
+	for name, values := range rq.header {
+		if a := headerAlgorithm(name); a != 0 {
+			c, err := compositeSum(a, values[0])
+			return &c, err
+		}
+	}
+	return nil, nil
+}
+
+func (*completeMultipartUpload) name() string { return "CompleteMultipartUpload" }
+
+func (op *completeMultipartUpload) needs() []need {
+	return onObject("s3:PutObject", op.Upload.Bucket, op.Upload.Key)
+}
+
+type completeDocument struct {
+	Part []completePart
+}
+
+type completePart struct {
+	PartNumber        int
+	ETag              string
+	ChecksumCRC32     string
+	ChecksumCRC32C    string
+	ChecksumCRC64NVME string
+	ChecksumSHA1      string
+	ChecksumSHA256    string
+}
+
+// part reads the checksum of p. Errors: fault.BadRequest.
+func (p completePart) part() (object.CompletePart, error) {
+	out := object.CompletePart{Number: p.PartNumber, ETag: p.ETag}
+	for _, one := range []struct {
+		a     object.Algorithm
+		value string
+	}{
+		{object.CRC32, p.ChecksumCRC32}, {object.CRC32C, p.ChecksumCRC32C}, {object.CRC64NVME, p.ChecksumCRC64NVME},
+		{object.SHA1, p.ChecksumSHA1}, {object.SHA256, p.ChecksumSHA256},
+	} {
+		if one.value == "" {
+			continue
+		}
+		var err error
+		out.Algorithm = one.a
+		if out.Sum, err = object.ParseSum(one.a, one.value); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+func (op *completeMultipartUpload) serve(ctx context.Context, c *call) error {
+	var doc completeDocument
+	if err := readXML(c.body, c.o.MaxXML, "CompleteMultipartUpload", &doc); err != nil {
+		return err
+	}
+	req := op.CompleteRequest
+	req.By = c.actor()
+	req.Parts = make([]object.CompletePart, len(doc.Part))
+	for i, p := range doc.Part {
+		var err error
+		if req.Parts[i], err = p.part(); err != nil {
+			return err
+		}
+	}
+	stored, err := c.o.Objects.Complete(ctx, req)
+	if err != nil {
+		return err
+	}
+	setIdentity(c.w.Header(), stored.Identity)
+	x := newXML("CompleteMultipartUploadResult", namespace)
+	x.text("Location", c.location())
+	x.text("Bucket", op.Upload.Bucket)
+	x.text("Key", op.Upload.Key)
+	x.etag(stored.ETag())
+	x.checksum(stored.Checksum)
+	x.text("ChecksumType", stored.Checksum.Type.String())
+	x.send(c.w, http.StatusOK)
+	return nil
+}
+
+// location is the URL of what was asked for.
+func (c *call) location() string {
+	scheme := "http://"
+	if c.r.TLS != nil {
+		scheme = "https://"
+	}
+	return scheme + c.r.Host + string(appendURL([]byte("/"+c.rq.bucket+"/"), c.rq.key))
+}

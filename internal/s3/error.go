@@ -1,0 +1,148 @@
+package s3
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/zot-artifact-store/zas/fault"
+)
+
+// answer is how a fault looks in S3 (S3 API, "Error responses").
+type answer struct {
+	code   string
+	status int
+	text   string // S3's own sentence; empty: the fault's
+}
+
+// answers has every fault.Code; a test sees to it. It is an immutable table.
+var answers = map[*fault.Code]answer{
+	fault.Unexpected:     {"InternalError", 500, "We encountered an internal error. Please try again."},
+	fault.Damaged:        {"InternalError", 500, ""},
+	fault.Busy:           {"SlowDown", 503, "Please reduce your request rate."},
+	fault.StorageFull:    {"InsufficientStorage", 507, ""},
+	fault.NotImplemented: {"NotImplemented", 501, "A header or query you provided implies functionality that is not implemented."},
+	fault.Timeout:        {"RequestTimeout", 400, "Your socket connection to the server was not read from or written to within the timeout period."},
+	fault.Incomplete:     {"IncompleteBody", 400, "You did not provide the number of bytes specified by the Content-Length HTTP header"},
+
+	fault.CredentialsMissing:   {"AccessDenied", 403, "Access Denied"},
+	fault.CredentialsMalformed: {"AuthorizationHeaderMalformed", 400, ""},
+	fault.KeyUnknown:           {"InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records."},
+	fault.SignatureMismatch: {"SignatureDoesNotMatch", 403,
+		"The request signature we calculated does not match the signature you provided. Check your key and signing method."},
+	fault.PasswordMismatch: {"AccessDenied", 403, "Access Denied"},
+	fault.ClockSkewed:      {"RequestTimeTooSkewed", 403, "The difference between the request time and the current time is too large."},
+	fault.Expired:          {"AccessDenied", 403, "Request has expired"},
+	fault.QueryAuthInvalid: {"AuthorizationQueryParametersError", 400, ""},
+	fault.RegionMismatch:   {"AuthorizationHeaderMalformed", 400, ""},
+	fault.AccessDenied:     {"AccessDenied", 403, "Access Denied"},
+
+	fault.BadRequest:          {"InvalidRequest", 400, ""},
+	fault.ArgumentInvalid:     {"InvalidArgument", 400, ""},
+	fault.MalformedXML:        {"MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema"},
+	fault.MalformedJSON:       {"InvalidRequest", 400, ""},
+	fault.PathInvalid:         {"InvalidURI", 400, "Couldn't parse the specified URI."},
+	fault.MethodNotAllowed:    {"MethodNotAllowed", 405, "The specified method is not allowed against this resource."},
+	fault.LengthRequired:      {"MissingContentLength", 411, "You must provide the Content-Length HTTP header."},
+	fault.RangeNotSatisfiable: {"InvalidRange", 416, "The requested range is not satisfiable"},
+	fault.EntityTooLarge:      {"EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size"},
+	fault.EntityTooSmall:      {"EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed size"},
+	fault.MetadataTooLarge:    {"MetadataTooLarge", 400, "Your metadata headers exceed the maximum allowed metadata size"},
+	fault.KeyTooLong:          {"KeyTooLongError", 400, "Your key is too long"},
+	fault.PreconditionFailed:  {"PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold"},
+	fault.ConditionalConflict: {"ConditionalRequestConflict", 409, ""},
+
+	fault.DigestInvalid:          {"InvalidDigest", 400, ""},
+	fault.DigestMismatch:         {"BadDigest", 400, ""},
+	fault.ContentMD5Invalid:      {"InvalidDigest", 400, "The Content-MD5 you specified was invalid."},
+	fault.ChecksumMismatch:       {"BadDigest", 400, ""},
+	fault.PayloadHashMismatch:    {"XAmzContentSHA256Mismatch", 400, "The provided 'x-amz-content-sha256' header does not match what was computed."},
+	fault.ChunkSignatureMismatch: {"SignatureDoesNotMatch", 403, ""},
+	fault.ChunkMalformed:         {"InvalidRequest", 400, ""},
+
+	fault.BucketNameInvalid: {"InvalidBucketName", 400, "The specified bucket is not valid."},
+	fault.BucketNotFound:    {"NoSuchBucket", 404, "The specified bucket does not exist"},
+	fault.BucketExists: {"BucketAlreadyExists", 409, "The requested bucket name is not available. " +
+		"The bucket namespace is shared by all users of the system. Please select a different name and try again."},
+	fault.BucketOwned:     {"BucketAlreadyOwnedByYou", 409, "Your previous request to create the named bucket succeeded and you already own it."},
+	fault.BucketNotEmpty:  {"BucketNotEmpty", 409, "The bucket you tried to delete is not empty"},
+	fault.LocationInvalid: {"IllegalLocationConstraintException", 400, ""},
+	fault.KeyNotFound:     {"NoSuchKey", 404, "The specified key does not exist."},
+	fault.VersionNotFound: {"NoSuchVersion", 404, "The specified version does not exist."},
+	fault.UploadNotFound: {"NoSuchUpload", 404,
+		"The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."},
+	fault.PartInvalid: {"InvalidPart", 400, "One or more of the specified parts could not be found. " +
+		"The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."},
+	fault.PartOrderInvalid: {"InvalidPartOrder", 400, "The list of parts was not in ascending order. Parts must be ordered by part number."},
+	fault.CopyOntoItself: {"InvalidRequest", 400, "This copy request is illegal because it is trying to copy an object to itself without changing " +
+		"the object's metadata, storage class, website redirect location or encryption attributes."},
+
+	fault.RepositoryNameInvalid: {"InvalidArgument", 400, ""},
+	fault.RepositoryNotFound:    {"NoSuchBucket", 404, ""},
+	fault.TagInvalid:            {"InvalidArgument", 400, ""},
+	fault.ManifestNotFound:      {"NoSuchKey", 404, ""},
+	fault.ManifestInvalid:       {"InvalidRequest", 400, ""},
+	fault.ManifestBlobUnknown:   {"InvalidRequest", 400, ""},
+	fault.ManifestTooLarge:      {"EntityTooLarge", 400, ""},
+	fault.ObjectArtifact:        {"AccessDenied", 403, ""},
+	fault.BlobNotFound:          {"NoSuchKey", 404, ""},
+	fault.SessionNotFound:       {"NoSuchUpload", 404, ""},
+	fault.SessionRange:          {"InvalidRange", 416, ""},
+	fault.SizeInvalid:           {"IncompleteBody", 400, ""},
+}
+
+// describe is how f looks in S3, and its sentence: the one made where it happened, else S3's, else the fault's.
+func describe(f *fault.Error) (answer, string) {
+	a, ok := answers[f.Code]
+	if !ok {
+		a = answers[fault.Unexpected]
+	}
+	if f.Message == "" && a.text != "" {
+		return a, a.text
+	}
+	return a, f.Text()
+}
+
+// Fail answers r with err. It is the one place that writes errors: XML with the request's id, without a body for HEAD.
+// Nothing may have been written before.
+func Fail(w http.ResponseWriter, r *http.Request, err error) {
+	f := fault.Of(err)
+	a, message := describe(f)
+	h := w.Header()
+	if size, isRange := unsatisfied(err); isRange {
+		h["Content-Range"] = []string{"bytes */" + size}
+	}
+	if a.status == http.StatusServiceUnavailable {
+		h["Retry-After"] = []string{"1"}
+	}
+	if r.Method == http.MethodHead {
+		w.WriteHeader(a.status)
+		return
+	}
+	path, _ := splitURI(r.RequestURI)
+	x := newXML("Error", "")
+	x.text("Code", a.code)
+	x.text("Message", message)
+	if f.Subject != "" {
+		x.text("Subject", f.Subject)
+	}
+	x.text("Resource", path)
+	x.text("RequestId", requestID(w))
+	x.text("HostId", hostID)
+	x.send(w, a.status)
+}
+
+// sizedError is fault.RangeNotSatisfiable with the size of what was asked for, which RFC 9110 section 15.5.17 wants in the answer.
+type sizedError struct {
+	error
+	size string
+}
+
+func (e sizedError) Unwrap() error { return e.error }
+
+func unsatisfied(err error) (size string, ok bool) {
+	var e sizedError
+	if errors.As(err, &e) {
+		return e.size, true
+	}
+	return "", false
+}

@@ -1,0 +1,189 @@
+package s3
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/zot-artifact-store/zas/auth"
+	"github.com/zot-artifact-store/zas/auth/sigv4"
+	"github.com/zot-artifact-store/zas/fault"
+	"github.com/zot-artifact-store/zas/internal/object"
+)
+
+// Options are what a Handler works with. Objects, Verifier and Authorizer are required.
+type Options struct {
+	Objects    *object.Service
+	Verifier   *sigv4.Verifier
+	Authorizer auth.Authorizer
+	Region     string // sigv4.DefaultRegion when empty
+	MaxXML     int64  // bytes of an XML body; 0: 8 MiB
+}
+
+// Handler is the S3 API in path style. It takes every path.
+type Handler struct {
+	o Options
+}
+
+var _ http.Handler = (*Handler)(nil)
+
+// New is a Handler.
+func New(o Options) *Handler {
+	if o.Region == "" {
+		o.Region = sigv4.DefaultRegion
+	}
+	if o.MaxXML == 0 {
+		o.MaxXML = 8 << 20
+	}
+	return &Handler{o: o}
+}
+
+// hostID is x-amz-id-2. Support at AWS reads it; here it says no more than whose answer this is.
+const hostID = "zas"
+
+// observer is what the server's own ResponseWriter takes for log and metrics.
+type observer interface {
+	SetOperation(name string)
+	SetPrincipal(id string)
+	SetError(err error)
+}
+
+// unobserved is for response writers that observe nothing.
+type unobserved struct{}
+
+func (unobserved) SetOperation(string) {}
+func (unobserved) SetPrincipal(string) {}
+func (unobserved) SetError(error)      {}
+
+// call is one request under way.
+type call struct {
+	*Handler
+	w        http.ResponseWriter
+	r        *http.Request
+	rq       *request
+	by       auth.Principal
+	body     *sigv4.Body
+	id       string
+	observer observer
+}
+
+func (c *call) actor() object.Actor { return object.Actor{Principal: c.by.ID, Request: c.id} }
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{Handler: h, w: w, r: r, observer: unobserved{}}
+	if o, ok := w.(observer); ok {
+		c.observer = o
+	}
+	header := w.Header()
+	if c.id = requestID(w); c.id == "" {
+		c.id = newRequestID()
+		header["X-Amz-Request-Id"] = []string{c.id}
+	}
+	header["X-Amz-Id-2"] = []string{hostID}
+	if err := c.serve(); err != nil {
+		c.observer.SetError(err)
+		Fail(w, r, err)
+	}
+}
+
+// requestID is the id that the answer carries already.
+func requestID(w http.ResponseWriter) string {
+	if ids := w.Header()["X-Amz-Request-Id"]; len(ids) > 0 {
+		return ids[0]
+	}
+	return ""
+}
+
+// newRequestID is for servers that give requests no ids.
+func newRequestID() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:])
+	return strings.ToUpper(hex.EncodeToString(b[:]))
+}
+
+// serve parses, authenticates, authorizes and does what the request asks for, in this order, except that whoever is not
+// authenticated learns nothing about the request's form.
+func (c *call) serve() error {
+	op, parseErr := c.parse()
+	if err := c.authenticate(); err != nil {
+		return err
+	}
+	ctx := c.r.Context()
+	if parseErr != nil {
+		if c.by.Anonymous() {
+			return fault.CredentialsMissing
+		}
+		return parseErr
+	}
+	if err := c.authorize(ctx, op.needs()); err != nil {
+		return err
+	}
+	if err := c.checkOwner(ctx); err != nil {
+		return err
+	}
+	return op.serve(ctx, c)
+}
+
+func (c *call) parse() (operation, error) {
+	var err error
+	if c.rq, err = newRequest(c.r); err != nil {
+		return nil, err
+	}
+	op, err := parse(c.rq)
+	if err != nil {
+		return nil, err
+	}
+	c.observer.SetOperation(op.name())
+	return op, nil
+}
+
+// authenticate verifies the signature. A request without one is anonymous, and for the authorizer to decide about.
+func (c *call) authenticate() error {
+	result, err := c.o.Verifier.Verify(c.r)
+	switch {
+	case err == nil:
+		c.by, c.body = result.Principal, result.Body
+		c.observer.SetPrincipal(c.by.ID)
+		return nil
+	case errors.Is(err, fault.CredentialsMissing):
+		c.body, err = c.o.Verifier.Unsigned(c.r)
+		return err
+	}
+	return err
+}
+
+func (c *call) authorize(ctx context.Context, needs []need) error {
+	for _, n := range needs {
+		if err := c.o.Authorizer.Authorize(ctx, c.by, n.action, n.resource); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkOwner compares x-amz-expected-bucket-owner (S3 User Guide, "Verifying bucket ownership with bucket owner condition").
+// Errors: fault.AccessDenied, fault.BucketNotFound.
+func (c *call) checkOwner(ctx context.Context) error {
+	source, _, _ := strings.Cut(strings.TrimPrefix(c.r.Header.Get("X-Amz-Copy-Source"), "/"), "/")
+	for _, one := range []struct{ header, bucket string }{
+		{"X-Amz-Expected-Bucket-Owner", c.rq.bucket},
+		{"X-Amz-Source-Expected-Bucket-Owner", source},
+	} {
+		want := c.r.Header[one.header]
+		if len(want) == 0 || one.bucket == "" {
+			continue
+		}
+		b, err := c.o.Objects.HeadBucket(ctx, one.bucket)
+		if err != nil {
+			return err
+		}
+		if b.Owner != want[0] {
+			return fault.AccessDenied.With(one.bucket, nil)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package s3_test
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/zot-artifact-store/zas/auth"
+	"github.com/zot-artifact-store/zas/auth/sigv4"
+	"github.com/zot-artifact-store/zas/extent/fileextent"
+	"github.com/zot-artifact-store/zas/internal/content"
+	"github.com/zot-artifact-store/zas/internal/object"
+	"github.com/zot-artifact-store/zas/internal/s3"
+	"github.com/zot-artifact-store/zas/meta/pebblemeta"
+)
+
+var root = auth.Root{AccessKey: "root-access-key", SecretKey: "root-secret-key"}
+
+const inlineMax = 1 << 10
+
+// server is the protocol over the real domain, answering on a socket.
+type server struct {
+	t testing.TB
+	*httptest.Server
+	now time.Time
+}
+
+func newServer(t testing.TB) *server {
+	t.Helper()
+	s := &server{t: t, now: time.Date(2026, 11, 2, 3, 4, 5, 0, time.UTC)}
+	s.Server = httptest.NewServer(s.handler())
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *server) handler() *s3.Handler {
+	m, err := pebblemeta.Open("meta", pebblemeta.Options{FS: vfs.NewMem(), CacheBytes: 1 << 20, MemTableBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = m.Close() })
+	e, err := fileextent.Open(s.t.TempDir(), fileextent.Options{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	clock := func() time.Time { return s.now }
+	c, err := content.Open(s.t.Context(), m, e, content.Options{InlineMax: inlineMax, Now: clock})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return s3.New(s3.Options{
+		Objects:    object.New(c, object.Options{MinPart: 100, Now: clock}),
+		Verifier:   &sigv4.Verifier{Keys: root, Now: clock},
+		Authorizer: auth.RootOnly{},
+	})
+}
+
+// request is one to be signed.
+func (s *server) request(method, target, body string, headers ...string) *http.Request {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), method, s.URL+target, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Add(name, value)
+	}
+	return r
+}
+
+// answer is a response read to its end.
+type answer struct {
+	*http.Response
+	body string
+}
+
+func (s *server) send(r *http.Request) answer {
+	s.t.Helper()
+	resp, err := s.Client().Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return answer{resp, string(body)}
+}
+
+// do signs a request as root and sends it.
+func (s *server) do(method, target, body string, headers ...string) answer {
+	s.t.Helper()
+	r := s.request(method, target, body, headers...)
+	sigv4.Sign(r, sigv4.Credentials{AccessKey: root.AccessKey, SecretKey: root.SecretKey}, sigv4.DefaultRegion, s.now, sigv4.UnsignedPayload)
+	return s.send(r)
+}
+
+// must is do for what has to succeed.
+func (s *server) must(method, target, body string, headers ...string) answer {
+	s.t.Helper()
+	a := s.do(method, target, body, headers...)
+	if a.StatusCode >= 300 {
+		s.t.Fatalf("%s %s: %s\n%s", method, target, a.Status, a.body)
+	}
+	return a
+}

@@ -1,0 +1,148 @@
+package s3
+
+import (
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/zot-artifact-store/zas/auth/sigv4"
+	"github.com/zot-artifact-store/zas/fault"
+	"github.com/zot-artifact-store/zas/internal/object"
+)
+
+const metaPrefix = "X-Amz-Meta-"
+
+// metadata reads what is stored with an object. aws-chunked is how the body travelled, not what it is.
+func (rq *request) metadata() object.Metadata {
+	h := rq.header
+	m := object.Metadata{
+		ContentType: h.Get("Content-Type"), CacheControl: h.Get("Cache-Control"), ContentDisposition: h.Get("Content-Disposition"),
+		ContentEncoding: sigv4.StripChunked(h["Content-Encoding"]), ContentLanguage: h.Get("Content-Language"), Expires: h.Get("Expires"),
+	}
+	for name, values := range h {
+		if strings.HasPrefix(name, metaPrefix) && len(name) > len(metaPrefix) {
+			if m.User == nil {
+				m.User = make(map[string]string)
+			}
+			m.User[strings.ToLower(name[len(metaPrefix):])] = decodeMeta(strings.Join(values, ","))
+		}
+	}
+	return m
+}
+
+// decodeMeta undoes RFC 2047, in which clients send what is not ASCII. Bytes that are not UTF-8 are taken for ISO 8859-1, as HTTP has it.
+func decodeMeta(s string) string {
+	if strings.Contains(s, "=?") {
+		var d mime.WordDecoder
+		if decoded, err := d.DecodeHeader(s); err == nil && utf8.ValidString(decoded) {
+			return decoded
+		}
+	}
+	if utf8.ValidString(s) {
+		return s
+	}
+	runes := make([]rune, len(s))
+	for i := range len(s) {
+		runes[i] = rune(s[i])
+	}
+	return string(runes)
+}
+
+// encodeMeta is a value as a header: RFC 2047 unless it is printable ASCII.
+func encodeMeta(s string) string {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7E {
+			return mime.BEncoding.Encode("UTF-8", s)
+		}
+	}
+	return s
+}
+
+// setMetadata tells what is stored with an object.
+func setMetadata(h http.Header, m *object.Metadata) {
+	if m.ContentType == "" {
+		h["Content-Type"] = []string{"binary/octet-stream"}
+	} else {
+		h["Content-Type"] = []string{m.ContentType}
+	}
+	for _, one := range []struct{ name, value string }{
+		{"Cache-Control", m.CacheControl}, {"Content-Disposition", m.ContentDisposition}, {"Content-Encoding", m.ContentEncoding},
+		{"Content-Language", m.ContentLanguage}, {"Expires", m.Expires},
+	} {
+		if one.value != "" {
+			h[one.name] = []string{one.value}
+		}
+	}
+	for name, value := range m.User {
+		h.Set(metaPrefix+name, encodeMeta(value))
+	}
+}
+
+// setIdentity tells what the bytes are called.
+func setIdentity(h http.Header, id object.Identity) {
+	if id.Content == "" {
+		h["X-Zas-Artifact-State"] = []string{"pending"}
+		return
+	}
+	h["X-Zas-Content-Digest"] = []string{id.Content.String()}
+	h["X-Zas-Artifact-Digest"] = []string{id.Artifact.String()}
+}
+
+func setETag(h http.Header, tag string) {
+	h["Etag"] = []string{`"` + tag + `"`} // net/http's canonical form; on the wire case does not matter
+}
+
+// writeCondition reads If-Match and If-None-Match of a write. Errors: fault.NotImplemented for If-None-Match with an ETag.
+func (rq *request) writeCondition() (object.WriteCondition, error) {
+	c := object.WriteCondition{Match: rq.header.Get("If-Match")}
+	switch none := rq.header.Get("If-None-Match"); none {
+	case "":
+	case object.AnyETag:
+		c.Absent = true
+	default:
+		return c, fault.NotImplemented.Detail("A header you provided implies functionality that is not implemented: if-none-match other than *")
+	}
+	if c.Absent && c.Match != "" {
+		return c, fault.NotImplemented.Detail("A header you provided implies functionality that is not implemented: if-match with if-none-match")
+	}
+	return c, nil
+}
+
+// readCondition reads the conditional headers, or those of a copy's source with their prefix. Dates that are none are ignored, as
+// RFC 9110 has it.
+func (rq *request) readCondition(prefix string) object.ReadCondition {
+	return object.ReadCondition{
+		Match: rq.header.Get(prefix + "If-Match"), NoneMatch: rq.header.Get(prefix + "If-None-Match"),
+		ModifiedSince: rq.date(prefix + "If-Modified-Since"), UnmodifiedSince: rq.date(prefix + "If-Unmodified-Since"),
+	}
+}
+
+func (rq *request) date(name string) time.Time {
+	value := rq.header.Get(name)
+	if value == "" {
+		return time.Time{}
+	}
+	t, err := http.ParseTime(value)
+	if err != nil {
+		if t, err = time.Parse(time.RFC3339, value); err != nil { // some SDKs send it for copies
+			return time.Time{}
+		}
+	}
+	return t
+}
+
+// partNumber reads partNumber; 0 when it is not there.
+func (rq *request) partNumber() (int, error) {
+	value, ok := rq.query.find("partNumber")
+	if !ok {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 || n > object.MaxParts {
+		return 0, fault.ArgumentInvalid.Detail("Part number must be an integer between 1 and %d, inclusive", object.MaxParts)
+	}
+	return n, nil
+}
