@@ -119,6 +119,31 @@ func TestPlainBodies(t *testing.T) {
 	})
 }
 
+func TestBodiesAreClosed(t *testing.T) {
+	closed := 0
+	for _, mode := range []string{sigv4.UnsignedPayload, sigv4.StreamingSigned} {
+		r := signed(http.MethodPut, exampleURL, nil, "X-Amz-Decoded-Content-Length: 0")
+		sigv4.Sign(r, exampleCredentials, "us-east-1", exampleTime, mode)
+		r.Body = closeFunc(func() error { closed++; return nil })
+		result, err := exampleVerifier().Verify(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := result.Body.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if closed != 2 {
+		t.Error(closed, "of 2 are closed")
+	}
+}
+
+// closeFunc is an empty body.
+type closeFunc func() error
+
+func (closeFunc) Read([]byte) (int, error) { return 0, io.EOF }
+func (f closeFunc) Close() error           { return f() }
+
 func presignedPut(content []byte) *http.Request {
 	r := presigned(http.MethodPut, exampleURL, nil)
 	r.ContentLength = int64(len(content))

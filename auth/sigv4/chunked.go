@@ -156,7 +156,9 @@ func (c *chunked) endChunk() error {
 	if string(end) != "\r\n" {
 		return fault.ChunkMalformed.Detail("a chunk is longer than its header says")
 	}
-	c.r.Discard(2) //nolint:errcheck // they have been peeked at
+	if _, err := c.r.Discard(len(end)); err != nil {
+		return err
+	}
 	return c.verifyChunk()
 }
 

@@ -3,7 +3,6 @@ package sigv4
 import (
 	"crypto/sha256"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,18 +48,19 @@ func Presign(r *http.Request, c Credentials, region string, at time.Time, expire
 	at = at.UTC()
 	s := scope{day: at.Format(basicDay), region: region, service: serviceS3}
 	names := namesToSign(r.Header)
-	values := r.URL.Query()
-	values.Set(paramAlgorithm, algorithm)
-	values.Set(paramCredential, c.AccessKey+"/"+string(s.append(nil)))
-	values.Set(paramDate, at.Format(basicTime))
-	values.Set(paramExpires, strconv.FormatInt(int64(expires/time.Second), 10))
-	values.Set(paramSignedHeaders, strings.Join(names, ";"))
+	params, _ := parseQuery(r.URL.RawQuery)
+	params = append(params,
+		param{paramAlgorithm, algorithm},
+		param{paramCredential, c.AccessKey + "/" + string(s.append(nil))},
+		param{paramDate, at.Format(basicTime)},
+		param{paramExpires, strconv.FormatInt(int64(expires/time.Second), 10)},
+		param{paramSignedHeaders, strings.Join(names, ";")})
 	if c.Token != "" {
-		values.Set(paramToken, c.Token)
+		params = append(params, param{paramToken, c.Token})
 	}
 	u := *r.URL
-	u.RawQuery = queryOf(values).canonical()
-	signed := &http.Request{Method: r.Method, URL: &u, Host: host(r), Header: r.Header, ContentLength: r.ContentLength}
+	u.RawQuery = params.canonical()
+	signed := &http.Request{Method: r.Method, URL: &u, Host: host(r), Header: r.Header}
 	u.RawQuery += "&" + paramSignature + "=" + sign(signed, c.SecretKey, seed{time: at, scope: s}, names, UnsignedPayload)
 	return u.String()
 }
@@ -70,12 +70,12 @@ func sign(r *http.Request, secret string, s seed, names []string, payload string
 	if paths, err := canonicalPaths(path); err == nil { // EscapedPath can always be decoded
 		path = paths[0]
 	}
-	query := queryOf(r.URL.Query()).canonical()
+	params, _ := parseQuery(r.URL.RawQuery) // one that cannot be decoded is refused by every server
 	method := r.Method
 	if method == "" {
 		method = http.MethodGet
 	}
-	sum := sha256.Sum256(canonicalRequest(method, path, query, canonicalHeaders(r, names), names, payload))
+	sum := sha256.Sum256(canonicalRequest(method, path, params.canonical(), canonicalHeaders(r, names), names, payload))
 	key := deriveKey(secret, s.scope)
 	return string(hexMAC(key[:], stringToSign(s.time, s.scope, sum)))
 }
@@ -91,14 +91,4 @@ func namesToSign(h http.Header) []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-func queryOf(values url.Values) query {
-	q := make(query, 0, len(values))
-	for name, list := range values {
-		for _, value := range list {
-			q = append(q, param{name, value})
-		}
-	}
-	return q
 }

@@ -18,6 +18,8 @@
 //   - The x-amz-* parameters to which SDKs move headers when they presign count as headers. Checksums and encryption do
 //     not, as on AWS: JavaScript clients presign the checksum of an empty body.
 //   - Chunks of less than 8 KiB before the last one are refused, as AWS does, unless Verifier.SmallChunks is set.
+//   - x-amz-content-sha256 is required, as AWS has it, but for requests without a body: curl before version 8 signs the
+//     hash of nothing without sending it.
 //   - A region other than the configured one is accepted unless Verifier.Strict is set.
 //   - An unknown access key costs the same work as a known one. It is reported as such, as AWS does.
 //   - The ECDSA forms (SigV4A) and Signature Version 2 are refused, with a message that says so.
@@ -106,8 +108,9 @@ type Result struct {
 	Body *Body
 }
 
-// Verify checks the signature of r and prepares its body, of which it reads nothing (for services other than s3: at
-// most 64 KiB). When the signature is right, Verify makes r.Header say what was signed: lines of one name are joined by
+// Verify checks the signature of r, over r.Host and the request line as it was received (r.RequestURI, whatever
+// middleware has done to r.URL). It prepares the body, of which it reads nothing (for services other than s3: at most
+// 64 KiB). When the signature is right, Verify makes r.Header say what was signed: lines of one name are joined by
 // commas, and x-amz-* parameters of a presigned URL are set as headers. It reports
 //
 //   - fault.CredentialsMissing: r is not signed at all (it may carry credentials of another scheme)
