@@ -93,6 +93,7 @@ func (s *Store) apply(t *tx) (*commit, error) {
 }
 
 // guard turns the panics with which Pebble answers a failing log into errors: by then the store is to stop anyway.
+// One it cannot turn: when the log fails just as Pebble changes to the next one, the process ends.
 func (s *Store) guard(write func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -47,7 +47,11 @@ func openOnBroken(t *testing.T, d *brokenDisk, log *bytes.Buffer) *pebblemeta.St
 }
 
 func put(ctx context.Context, s meta.Store, table meta.Table[string], name string) error {
-	return s.Update(ctx, meta.LockSet{}.Write(table.Key(name)), func(tx meta.Tx) error { return table.Put(tx, name, name) })
+	return putValue(ctx, s, table, name, "value")
+}
+
+func putValue(ctx context.Context, s meta.Store, table meta.Table[string], name, value string) error {
+	return s.Update(ctx, meta.LockSet{}.Write(table.Key(name)), func(tx meta.Tx) error { return table.Put(tx, value, name) })
 }
 
 func has(ctx context.Context, s meta.Store, table meta.Table[string], name string) (found bool, err error) {
@@ -104,6 +108,9 @@ func TestUpdatesRunningWhenTheLogFailsAreToldTheTruth(t *testing.T) {
 		table := meta.NewTable[string](0x10, "rows")
 		disk := &brokenDisk{MemFS: vfs.NewCrashableMem(), write: round%2 == 0}
 		s := openOnBroken(t, disk, &bytes.Buffer{})
+		// Larger values meet the failure while they are written, but all together must not fill a table: when
+		// Pebble finds it on changing to the next log, it ends the process.
+		value := strings.Repeat("v", []int{1, 2_000}[round%4/2])
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		outcomes := map[string]error{}
@@ -114,7 +121,7 @@ func TestUpdatesRunningWhenTheLogFailsAreToldTheTruth(t *testing.T) {
 					if w == 0 && i == round%10 {
 						disk.broken.Store(true)
 					}
-					err := put(t.Context(), s, table, name)
+					err := putValue(t.Context(), s, table, name, value)
 					mu.Lock()
 					outcomes[name] = err
 					mu.Unlock()
