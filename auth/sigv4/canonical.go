@@ -10,21 +10,28 @@ import (
 	"github.com/zot-artifact-store/zas/fault"
 )
 
-// canonicalRequest is step 1 of "Calculating a Signature". headers end with a newline, signed is the list of their names.
-func canonicalRequest(method, path, query, headers string, signed []string, payload string) []byte {
-	b := make([]byte, 0, len(method)+len(path)+len(query)+2*len(headers)+len(payload)+8)
-	for _, s := range []string{method, path, query, headers} {
+// canonical holds the parts of a canonical request in canonical form.
+type canonical struct {
+	method, path, query, headers string // headers are lines, each with its end
+	signed                       []string
+	payload                      string
+}
+
+// request is step 1 of "Calculating a Signature".
+func (c canonical) request() []byte {
+	b := make([]byte, 0, len(c.method)+len(c.path)+len(c.query)+2*len(c.headers)+len(c.payload)+8)
+	for _, s := range []string{c.method, c.path, c.query, c.headers} {
 		b = append(b, s...)
 		b = append(b, '\n')
 	}
-	for i, name := range signed {
+	for i, name := range c.signed {
 		if i > 0 {
 			b = append(b, ';')
 		}
 		b = append(b, name...)
 	}
 	b = append(b, '\n')
-	return append(b, payload...)
+	return append(b, c.payload...)
 }
 
 // rawPath is the path as it stands on the request line; a request made by a client has none yet.

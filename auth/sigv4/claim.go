@@ -298,11 +298,14 @@ func (c *claim) messages(r *http.Request, params query, payload string) ([][]byt
 	if err != nil {
 		return nil, err
 	}
-	query, headers := params.canonical(), canonicalHeaders(r, c.signedHeaders)
+	form := canonical{
+		method: r.Method, query: params.canonical(), headers: canonicalHeaders(r, c.signedHeaders),
+		signed: c.signedHeaders, payload: payload,
+	}
 	messages := make([][]byte, len(paths))
 	for i, path := range paths {
-		request := canonicalRequest(r.Method, path, query, headers, c.signedHeaders, payload)
-		messages[i] = stringToSign(c.time, c.scope, sha256.Sum256(request))
+		form.path = path
+		messages[i] = stringToSign(c.time, c.scope, sha256.Sum256(form.request()))
 	}
 	return messages, nil
 }

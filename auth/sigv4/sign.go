@@ -66,18 +66,19 @@ func Presign(r *http.Request, c Credentials, region string, at time.Time, expire
 }
 
 func sign(r *http.Request, secret string, s seed, names []string, payload string) string {
-	path := r.URL.EscapedPath()
-	if paths, err := canonicalPaths(path); err == nil { // EscapedPath can always be decoded
-		path = paths[0]
-	}
 	params, _ := parseQuery(r.URL.RawQuery) // one that cannot be decoded is refused by every server
-	method := r.Method
-	if method == "" {
-		method = http.MethodGet
+	form := canonical{
+		method: r.Method, path: r.URL.EscapedPath(), query: params.canonical(), headers: canonicalHeaders(r, names),
+		signed: names, payload: payload,
 	}
-	sum := sha256.Sum256(canonicalRequest(method, path, params.canonical(), canonicalHeaders(r, names), names, payload))
+	if paths, err := canonicalPaths(form.path); err == nil { // EscapedPath can always be decoded
+		form.path = paths[0]
+	}
+	if form.method == "" {
+		form.method = http.MethodGet
+	}
 	key := deriveKey(secret, s.scope)
-	return string(hexMAC(key[:], stringToSign(s.time, s.scope, sum)))
+	return string(hexMAC(key[:], stringToSign(s.time, s.scope, sha256.Sum256(form.request()))))
 }
 
 // namesToSign is host and the headers that must not change on the way.

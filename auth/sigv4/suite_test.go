@@ -89,7 +89,10 @@ func TestTheCanonicalRequestsOfTheAWSTestSuite(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, payload, _ := cutLast(files["creq"])
-			got := canonicalRequest(r.Method, paths[0], params.canonical(), canonicalHeaders(r, c.signedHeaders), c.signedHeaders, payload)
+			got := canonical{
+				method: r.Method, path: paths[0], query: params.canonical(), headers: canonicalHeaders(r, c.signedHeaders),
+				signed: c.signedHeaders, payload: payload,
+			}.request()
 			if diff := cmp.Diff(files["creq"], string(got)); diff != "" {
 				t.Error(diff)
 			}
