@@ -3,7 +3,6 @@
 package oci
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -19,9 +18,8 @@ type Options struct {
 	Repositories *repository.Service
 	Passwords    auth.Passwords
 	Authorizer   auth.Authorizer
-	Realm        string                       // of the Basic challenge; empty: zas
-	RequestID    func(context.Context) string // the id of the request, for events; may be nil
-	Logger       *slog.Logger                 // for errors whose response writer does not log them itself; may be nil
+	Realm        string       // of the Basic challenge; empty: zas
+	Logger       *slog.Logger // for errors whose response writer does not log them itself; may be nil
 }
 
 // Handler answers everything under /v2/.
@@ -29,13 +27,10 @@ type Handler struct{ o Options }
 
 var _ http.Handler = (*Handler)(nil)
 
-// New makes a Handler.
+// New makes a Handler. It finds the id of a request in the header X-Request-Id of its response.
 func New(o Options) *Handler {
 	if o.Realm == "" {
 		o.Realm = "zas"
-	}
-	if o.RequestID == nil {
-		o.RequestID = func(context.Context) string { return "" }
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -106,7 +101,7 @@ func (h *Handler) serve(told observer, w *answer, r *http.Request) error {
 	if err := h.o.Authorizer.Authorize(r.Context(), who, action, resource); err != nil {
 		return err
 	}
-	by := repository.Actor{Principal: who.ID, Request: h.o.RequestID(r.Context())}
+	by := repository.Actor{Principal: who.ID, Request: w.Header().Get("X-Request-Id")}
 	return op.serve(&exchange{Handler: h, w: w, r: r, who: who, by: by})
 }
 

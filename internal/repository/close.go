@@ -11,9 +11,9 @@ import (
 	"github.com/zot-artifact-store/zas/meta"
 )
 
-// PlanEmpty is the step that proves that repo has no tags and no manifests but evidence: manifests with a subject and no tag, which
+// planEmpty is the step that proves that repo has no tags and no manifests but evidence: manifests with a subject and no tag, which
 // never keep a bucket. Errors, in plan and step: fault.BucketNotEmpty, which says what remains.
-func PlanEmpty(ctx context.Context, r meta.Reader, repo string) (meta.Step, error) {
+func planEmpty(ctx context.Context, r meta.Reader, repo string) (meta.Step, error) {
 	locks := meta.LockSet{}.Guard(tags.Guard(repo), roots.Guard(repo))
 	return meta.Step{Locks: locks, Do: func(ctx context.Context, tx meta.Tx) error { return empty(ctx, tx, repo) }}, empty(ctx, r, repo)
 }
@@ -35,7 +35,7 @@ const maxSweep = 200
 // more evidence than one transaction should remove, the name is left without any face (Name.Closing) until Service has removed the rest.
 // Errors, in plan and step: fault.BucketNotEmpty, which says whether tags or manifests remain.
 func PlanClose(ctx context.Context, c *content.Store, r meta.Reader, repo string) (meta.Step, error) {
-	none, err := PlanEmpty(ctx, r, repo)
+	none, err := planEmpty(ctx, r, repo)
 	if err != nil {
 		return meta.Step{}, err
 	}

@@ -1,0 +1,54 @@
+package repository
+
+import (
+	"context"
+
+	"github.com/zot-artifact-store/zas/meta"
+)
+
+// Move is an entry of a tag's history, for tests.
+type Move struct {
+	Version uint64
+	Digest  string
+	By      string
+}
+
+// TagHistory is all that a tag has been.
+func TagHistory(ctx context.Context, r meta.Reader, repo, tag string) (moves []Move, err error) {
+	for e, err := range history.Scan(ctx, r, history.Prefix(repo, tag)) {
+		if err != nil {
+			return nil, err
+		}
+		moves = append(moves, Move{meta.ParseU64(e.Parts[2]), e.Value.Digest, e.Value.By})
+	}
+	return moves, nil
+}
+
+// ParseManifest says what a manifest names, or why it is refused.
+func ParseManifest(contentType string, body []byte) (mediaType string, names []string, err error) {
+	p, err := parseManifest(contentType, body)
+	for _, n := range p.names {
+		names = append(names, n.digest.String())
+	}
+	return p.mediaType, names, err
+}
+
+// Evidence is how many manifests and entries of history a name still has, tags aside.
+func Evidence(ctx context.Context, r meta.Reader, repo string) (n int) {
+	for range r.Scan(ctx, manifests.Prefix(repo)) {
+		n++
+	}
+	for range r.Scan(ctx, history.Prefix(repo)) {
+		n++
+	}
+	for range r.Scan(ctx, links.Prefix(repo)) {
+		n++
+	}
+	for range r.Scan(ctx, referrers.Prefix(repo)) {
+		n++
+	}
+	return n
+}
+
+// MaxSweep is how many manifests go in one transaction.
+const MaxSweep = maxSweep
