@@ -52,7 +52,7 @@ type CopyRequest struct {
 // Errors: those of Get for the source; fault.CopyOntoItself when nothing would change; fault.BucketNotFound, fault.PreconditionFailed,
 // fault.KeyNotFound (If-Match) for the destination.
 func (s *Service) Copy(ctx context.Context, req CopyRequest) (Stored, error) {
-	if err := checkKey(req.Key); err != nil {
+	if err := CheckKey(req.Key); err != nil {
 		return Stored{}, err
 	}
 	if req.Metadata != nil {

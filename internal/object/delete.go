@@ -18,7 +18,7 @@ type DeleteRequest struct {
 // Delete removes a version; one that is not there is no error (S3 API, "DeleteObject").
 // Errors: fault.BucketNotFound, fault.PreconditionFailed, fault.KeyNotFound (If-Match on an absent key).
 func (s *Service) Delete(ctx context.Context, req DeleteRequest) error {
-	if err := checkKey(req.Key); err != nil {
+	if err := CheckKey(req.Key); err != nil {
 		return err
 	}
 	at := s.o.Now()
@@ -90,7 +90,7 @@ func (s *Service) deleteBatch(ctx context.Context, req *DeleteManyRequest, keys 
 		var steps []meta.Step
 		done := make(map[string]bool, len(keys))
 		for i, k := range keys {
-			if results[i] = checkKey(k.Key); results[i] != nil || done[k.Key] {
+			if results[i] = CheckKey(k.Key); results[i] != nil || done[k.Key] {
 				continue
 			}
 			current, err := findCurrent(ctx, r, objects.Key(req.Bucket, k.Key))

@@ -31,8 +31,9 @@ func (m Metadata) check() error {
 	return nil
 }
 
-// checkKey reports fault.KeyTooLong and fault.PathInvalid. Keys are any UTF-8: `a//b` and `a/../b` are keys of their own.
-func checkKey(key string) error {
+// CheckKey reports fault.KeyTooLong, fault.PathInvalid or fault.ArgumentInvalid for what is no key (S3 User Guide, "Naming Amazon S3
+// objects"). Keys are any UTF-8 of 1 to 1024 bytes: `a//b` and `a/../b` are keys of their own.
+func CheckKey(key string) error {
 	switch {
 	case key == "":
 		return fault.ArgumentInvalid.Detail("the key is empty")

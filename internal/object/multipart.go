@@ -2,6 +2,7 @@ package object
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"io"
 	"time"
@@ -47,7 +48,13 @@ type UploadRef struct{ Bucket, Key, ID string }
 
 func (u UploadRef) row() meta.Key { return uploads.Key(u.Bucket, u.Key, u.ID) }
 
-func (u UploadRef) content() content.ID { return content.ID(u.ID) }
+// uploadID is the time of the beginning and the id of the content to come: uploads of one key are listed in the order of their beginning.
+func uploadID(begun time.Time, id content.ID) string {
+	return hex.EncodeToString([]byte(meta.U64(uint64(begun.UnixNano())))) + string(id)
+}
+
+// content is the id of the content to come. Only ids that uploadID made have a row, so others never get here.
+func (u UploadRef) content() content.ID { return content.ID(u.ID[min(16, len(u.ID)):]) }
 
 // findUpload reports fault.UploadNotFound, or fault.BucketNotFound where that is why.
 func findUpload(ctx context.Context, r meta.Reader, u UploadRef) (uploadRow, error) {
@@ -82,7 +89,7 @@ type CreateUploadRequest struct {
 // Errors: fault.BucketNotFound, fault.KeyTooLong, fault.PathInvalid, fault.MetadataTooLarge, fault.BadRequest for a checksum type that the
 // algorithm cannot have.
 func (s *Service) CreateUpload(ctx context.Context, req CreateUploadRequest) (Upload, error) {
-	if err := errors.Join(checkKey(req.Key), req.Metadata.check()); err != nil {
+	if err := errors.Join(CheckKey(req.Key), req.Metadata.check()); err != nil {
 		return Upload{}, err
 	}
 	row := uploadRow{
@@ -97,7 +104,7 @@ func (s *Service) CreateUpload(ctx context.Context, req CreateUploadRequest) (Up
 		return Upload{}, err
 	}
 	begun, begin := s.content.NewUpload(req.Bucket, req.By.Principal, content.Multipart)
-	u := UploadRef{req.Bucket, req.Key, string(begun.ID)}
+	u := UploadRef{req.Bucket, req.Key, uploadID(time.Unix(0, row.Initiated), begun.ID)}
 	err = meta.Execute(ctx, s.meta, func(r meta.Reader) (meta.Step, error) {
 		bucket, err := findBucket(ctx, r, req.Bucket)
 		if err != nil {

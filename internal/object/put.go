@@ -71,7 +71,7 @@ func (s *Service) Put(ctx context.Context, req PutRequest) (Stored, error) {
 
 // checkPut is all that can be refused without the body.
 func (s *Service) checkPut(ctx context.Context, req *PutRequest) error {
-	if err := checkKey(req.Key); err != nil {
+	if err := CheckKey(req.Key); err != nil {
 		return err
 	}
 	if err := req.Metadata.check(); err != nil {

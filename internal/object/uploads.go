@@ -37,7 +37,7 @@ func (s *Service) ListParts(ctx context.Context, req ListPartsRequest) (u Upload
 	return u, list, more, err
 }
 
-// ListUploadsRequest asks for uploads in the order of their keys, those of one key in the order of their ids.
+// ListUploadsRequest asks for uploads in the order of their keys, those of one key in the order of their beginning.
 type ListUploadsRequest struct {
 	ListRequest        // After: the last key or common prefix
 	AfterID     string // with After: ids of that key greater than this too

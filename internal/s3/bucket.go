@@ -77,9 +77,16 @@ func (d *document) owner(element, id string) {
 }
 
 // createBucket is CreateBucket.
-type createBucket struct{ bucket string }
+type createBucket struct {
+	bucket    string
+	integrity object.Integrity
+	trailer   string
+}
 
-func parseCreateBucket(rq *request) (operation, error) { return &createBucket{rq.bucket}, nil }
+func parseCreateBucket(rq *request) (operation, error) {
+	in, trailer, err := rq.integrity()
+	return &createBucket{rq.bucket, in, trailer}, err
+}
 
 func (*createBucket) name() string { return "CreateBucket" }
 
@@ -96,7 +103,7 @@ type createBucketConfiguration struct {
 func (op *createBucket) serve(ctx context.Context, c *call) error {
 	var config createBucketConfiguration
 	if c.body.Length() != 0 {
-		if err := readXML(c.body, c.o.MaxXML, "CreateBucketConfiguration", &config); err != nil {
+		if err := c.readVerified(op.integrity, op.trailer, "CreateBucketConfiguration", &config); err != nil {
 			return err
 		}
 	}

@@ -8,11 +8,17 @@ import (
 )
 
 // completeMultipartUpload is CompleteMultipartUpload.
-type completeMultipartUpload struct{ object.CompleteRequest }
+type completeMultipartUpload struct {
+	object.CompleteRequest
+	md5 []byte // of the body
+}
 
 func parseCompleteMultipartUpload(rq *request) (operation, error) {
-	op := &completeMultipartUpload{object.CompleteRequest{Upload: rq.upload()}}
+	op := &completeMultipartUpload{CompleteRequest: object.CompleteRequest{Upload: rq.upload()}}
 	var err error
+	if op.md5, err = rq.contentMD5(); err != nil {
+		return nil, err
+	}
 	if op.If, err = rq.writeCondition(); err != nil {
 		return nil, err
 	}
@@ -81,7 +87,7 @@ func (p completePart) part() (object.CompletePart, error) {
 
 func (op *completeMultipartUpload) serve(ctx context.Context, c *call) error {
 	var doc completeDocument
-	if err := readXML(c.body, c.o.MaxXML, "CompleteMultipartUpload", &doc); err != nil {
+	if err := c.readVerified(object.Integrity{MD5: op.md5}, "", "CompleteMultipartUpload", &doc); err != nil {
 		return err
 	}
 	req := op.CompleteRequest

@@ -2,7 +2,6 @@ package s3
 
 import (
 	"context"
-	"io"
 	"net/http"
 
 	"github.com/zot-artifact-store/zas/auth"
@@ -100,14 +99,4 @@ func (d *document) deleted(k object.DeleteKey, err error, quiet bool) {
 	d.text("Code", a.code)
 	d.text("Message", message)
 	d.close("Error")
-}
-
-// readVerified reads an XML body and compares it with what its headers state.
-func (c *call) readVerified(in object.Integrity, trailer, root string, v any) error {
-	in = c.verified(in, trailer)
-	check := in.Checker()
-	if err := readXML(io.TeeReader(c.body, check), c.o.MaxXML, root, v); err != nil {
-		return err
-	}
-	return check.Verify()
 }

@@ -122,13 +122,25 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	x := newXML("Error", "")
 	x.text("Code", a.code)
 	x.text("Message", message)
-	if f.Subject != "" {
-		x.text("Subject", f.Subject)
-	}
+	x.subject(f)
 	x.text("Resource", path)
 	x.text("RequestId", requestID(w))
 	x.text("HostId", hostID)
 	x.send(w, a.status)
+}
+
+// subject writes what f is about, under the name that S3 has for it.
+func (d *document) subject(f *fault.Error) {
+	name := "Subject"
+	switch f.Code {
+	case fault.BucketNotFound, fault.BucketNameInvalid, fault.BucketExists, fault.BucketOwned, fault.BucketNotEmpty:
+		name = "BucketName"
+	case fault.KeyNotFound, fault.VersionNotFound:
+		name = "Key"
+	case fault.UploadNotFound:
+		name = "UploadId"
+	}
+	d.optional(name, f.Subject)
 }
 
 // sizedError is fault.RangeNotSatisfiable with the size of what was asked for, which RFC 9110 section 15.5.17 wants in the answer.

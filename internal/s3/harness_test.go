@@ -35,6 +35,7 @@ func newServer(t testing.TB) *server {
 	t.Helper()
 	s := &server{t: t, now: time.Date(2026, 11, 2, 3, 4, 5, 0, time.UTC)}
 	s.Server = httptest.NewServer(s.handler())
+	s.Client().Transport.(*http.Transport).DisableCompression = true
 	t.Cleanup(s.Close)
 	return s
 }
@@ -99,7 +100,7 @@ func (s *server) send(r *http.Request) answer {
 func (s *server) do(method, target, body string, headers ...string) answer {
 	s.t.Helper()
 	r := s.request(method, target, body, headers...)
-	sigv4.Sign(r, sigv4.Credentials{AccessKey: root.AccessKey, SecretKey: root.SecretKey}, sigv4.DefaultRegion, s.now, sigv4.UnsignedPayload)
+	s.sign(r, sigv4.UnsignedPayload)
 	return s.send(r)
 }
 

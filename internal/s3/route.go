@@ -7,6 +7,7 @@ import (
 
 	"github.com/zot-artifact-store/zas/auth"
 	"github.com/zot-artifact-store/zas/fault"
+	"github.com/zot-artifact-store/zas/internal/object"
 )
 
 // operation is a request understood: everything in it is checked as far as that needs no state.
@@ -119,6 +120,14 @@ func set(names ...string) map[string]bool {
 // parse finds the operation of rq. It reads nothing but rq. Errors: fault.NotImplemented, fault.MethodNotAllowed, and
 // whatever the operation finds wrong.
 func parse(rq *request) (operation, error) {
+	if rq.level() == atObject {
+		if rq.bucket == "" {
+			return nil, fault.BucketNameInvalid
+		}
+		if err := object.CheckKey(rq.key); err != nil {
+			return nil, err
+		}
+	}
 	sub, err := rq.sub()
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/zot-artifact-store/zas/fault"
+	"github.com/zot-artifact-store/zas/internal/object"
 )
 
 // readXML reads the whole body, so that it is verified, and decodes it. An empty body leaves v as it is.
@@ -79,4 +80,14 @@ func (p *plainTokens) Token() (xml.Token, error) {
 		return nil, errDirective
 	}
 	return t, err
+}
+
+// readVerified reads an XML body and compares it with what its headers state.
+func (c *call) readVerified(in object.Integrity, trailer, root string, v any) error {
+	in = c.verified(in, trailer)
+	check := in.Checker()
+	if err := readXML(io.TeeReader(c.body, check), c.o.MaxXML, root, v); err != nil {
+		return err
+	}
+	return check.Verify()
 }
