@@ -1,0 +1,68 @@
+#!/bin/sh
+# Installs the programs that the end-to-end tests start: crane, oras and the OCI conformance suite (Go) into .build/bin,
+# the AWS CLI and boto3 (PyPI) into .build/venv, skopeo from Debian where it is missing.
+# What is there already, built from the same pins, is left alone.
+set -eu
+
+e2e=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "$e2e/../.." && pwd)/.build
+mkdir -p "$build/bin"
+
+# current NAME FILE... is true when NAME was installed from just these files.
+current() {
+	name=$1
+	shift
+	new=$(cat "$@" | cksum)
+	[ -e "$build/$name.stamp" ] && [ "$(cat "$build/$name.stamp")" = "$new" ]
+}
+
+# stamp NAME FILE... notes what NAME was installed from.
+stamp() {
+	name=$1
+	shift
+	cat "$@" | cksum >"$build/$name.stamp"
+}
+
+# tool NAME PACKAGE builds a program that has a module of its own beneath tools.
+tool() {
+	dir=$e2e/tools/$1
+	if [ -x "$build/bin/$1" ] && current "$1" "$dir/go.mod" "$dir/go.sum"; then
+		return
+	fi
+	echo "building $1"
+	GOWORK=off go build -C "$dir" -buildvcs=false -trimpath -ldflags '-s -w' -o "$build/bin/$1" "$2"
+	stamp "$1" "$dir/go.mod" "$dir/go.sum"
+}
+
+# debian PACKAGE... installs Debian packages, as root or with sudo.
+debian() {
+	root=
+	if [ "$(id -u)" -ne 0 ]; then
+		root=sudo
+	fi
+	$root apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq "$@" >/dev/null
+}
+
+python() {
+	pins=$e2e/s3/requirements.txt
+	if [ -x "$build/venv/bin/python" ] && current venv "$pins"; then
+		return
+	fi
+	echo "installing the AWS CLI and boto3"
+	rm -rf "$build/venv"
+	if ! python3 -m venv "$build/venv" 2>/dev/null; then
+		debian python3-venv
+		rm -rf "$build/venv"
+		python3 -m venv "$build/venv"
+	fi
+	"$build/venv/bin/pip" install --quiet --disable-pip-version-check -r "$pins"
+	stamp venv "$pins"
+}
+
+tool conformance github.com/opencontainers/distribution-spec/conformance
+tool crane github.com/google/go-containerregistry/cmd/crane
+tool oras oras.land/oras/cmd/oras
+command -v python3 >/dev/null || debian python3 python3-venv
+python
+command -v skopeo >/dev/null || { echo "installing skopeo" && debian skopeo; }
