@@ -15,6 +15,7 @@ import (
 	"github.com/zot-artifact-store/zas/internal/object"
 	"github.com/zot-artifact-store/zas/internal/repository"
 	"github.com/zot-artifact-store/zas/internal/telemetry"
+	"github.com/zot-artifact-store/zas/internal/usage"
 	"github.com/zot-artifact-store/zas/meta"
 	"github.com/zot-artifact-store/zas/module"
 )
@@ -74,6 +75,7 @@ func openDomain(ctx context.Context, life *module.Life, m meta.Store, e extent.S
 	}
 	life.Add("repositories", d.Repositories)
 	life.Add("objects", d.Objects)
+	life.Add("usage", usage.New(m, usage.Options{Logger: o.Logger}))
 	return d, nil
 }
 

@@ -1,0 +1,64 @@
+// Package standard is the list of modules of the standard build. A build of your own is a main that calls Modules, and
+// module.Provide for what it adds.
+package standard
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/zot-artifact-store/zas/auth/sigv4"
+	"github.com/zot-artifact-store/zas/internal/oci"
+	"github.com/zot-artifact-store/zas/internal/s3"
+	"github.com/zot-artifact-store/zas/internal/server"
+	"github.com/zot-artifact-store/zas/module"
+)
+
+// Modules adds the standard modules to r.
+func Modules(r *module.Registry) {
+	module.Provide(r, server.Protocols, "s3", newS3)
+	module.Provide(r, server.Protocols, "oci", newOCI)
+}
+
+// s3Config is `extensions.s3`.
+type s3Config struct {
+	Region       string `json:"region"`       // what GetBucketLocation tells; requests may be signed for any region unless strictRegion
+	StrictRegion bool   `json:"strictRegion"` // refuse requests that are signed for another region
+	SmallChunks  bool   `json:"smallChunks"`  // accept aws-chunked chunks below 8 KiB, which AWS refuses
+}
+
+// SetDefaults implements module.Defaulter.
+func (c *s3Config) SetDefaults() { c.Region = sigv4.DefaultRegion }
+
+// Validate implements module.Validator.
+func (c *s3Config) Validate() error {
+	if c.Region == "" {
+		return &module.ConfigError{Path: "region", Reason: "must not be empty"}
+	}
+	return nil
+}
+
+// newS3 is the S3 protocol. It takes every path that no other protocol does.
+func newS3(h module.Host[server.Given], c s3Config) (server.Protocol, error) {
+	verifier := &sigv4.Verifier{
+		Keys: h.Given.Keys, Region: c.Region, Strict: c.StrictRegion, SmallChunks: c.SmallChunks, Now: h.Given.Now,
+	}
+	handler := s3.New(s3.Options{Objects: h.Given.Objects, Verifier: verifier, Authorizer: h.Given.Authorizer, Region: c.Region})
+	return server.Protocol{Name: h.Name, Handler: handler, Fail: s3.Fail}, nil
+}
+
+// ociConfig is `extensions.oci`.
+type ociConfig struct {
+	Realm string `json:"realm"` // of the Basic challenge
+}
+
+// newOCI is the OCI distribution protocol, below /v2.
+func newOCI(h module.Host[server.Given], c ociConfig) (server.Protocol, error) {
+	handler := oci.New(oci.Options{
+		Repositories: h.Given.Repositories, Passwords: h.Given.Passwords, Authorizer: h.Given.Authorizer, Realm: c.Realm, Logger: h.Logger,
+	})
+	matches := func(r *http.Request) bool {
+		path := r.URL.EscapedPath()
+		return path == "/v2" || strings.HasPrefix(path, "/v2/")
+	}
+	return server.Protocol{Name: h.Name, Handler: handler, Matches: matches, Fail: handler.Fail}, nil
+}
