@@ -206,6 +206,70 @@ func TestCommitsShareOnlyADirectorySyncThatBeganAfterTheFileWasMade(t *testing.T
 	})
 }
 
+func TestADirectorySyncThatBeganBeforeTheFileWasMadeDoesNotCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newLossyDisk()
+		s := openLossy(t, d, Options{})
+		late := locationIn("07")
+		creating, syncing := make(chan struct{}), make(chan struct{})
+		d.before = func(call, path string) error {
+			switch {
+			case call == "create" && path == s.path(late):
+				<-creating
+			case call == "syncdir":
+				<-syncing
+			}
+			return nil
+		}
+		var all sync.WaitGroup
+		store := func(l extent.Location) {
+			all.Go(func() {
+				if err := (sized{10, -1}).store(s, l); err != nil {
+					t.Errorf("storing: %v", err)
+				}
+			})
+			synctest.Wait()
+		}
+		store(late)             // is about to make its file
+		store(locationIn("07")) // syncs the directory
+		close(creating)
+		synctest.Wait() // the late one is made, and to be committed
+		close(syncing)
+		all.Wait()
+		wantDurable(t, d, s, late, 10)
+	})
+}
+
+func TestAFailedDirectorySyncFailsAllThatWaitForIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newLossyDisk()
+		s := openLossy(t, d, Options{})
+		before := d.count("syncdir")
+		syncing := make(chan error)
+		d.before = func(call, _ string) error {
+			if call == "syncdir" {
+				return <-syncing
+			}
+			return nil
+		}
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				if err := (sized{10, -1}).store(s, locationIn("07")); !errors.Is(err, syscall.EIO) {
+					t.Errorf("storing: %v", err)
+				}
+			})
+			synctest.Wait()
+		}
+		syncing <- syscall.EIO
+		close(syncing) // more syncs would succeed
+		all.Wait()
+		if n := d.count("syncdir") - before; n != 1 {
+			t.Errorf("%d syncs of the directory, want 1", n)
+		}
+	})
+}
+
 func TestAFailedSyncFailsTheStoreAndIsNotTriedAgain(t *testing.T) {
 	for _, call := range []string{"sync", "syncdir"} {
 		t.Run(call, func(t *testing.T) {

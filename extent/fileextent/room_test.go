@@ -26,8 +26,15 @@ func TestNoSpaceIsErrFullAndTheStoreStaysSound(t *testing.T) {
 					}
 					return nil
 				}
-				if err := (sized{10 << 20, -1}).store(s, location()); !errors.Is(err, extent.ErrFull) {
+				w, err := (sized{10 << 20, -1}).begin(s, location())
+				for tries := 0; tries < 2 && w != nil; tries++ {
+					err = w.Commit(ctx()) // nor does it go well the second time
+				}
+				if !errors.Is(err, extent.ErrFull) {
 					t.Errorf("storing: %v", err)
+				}
+				if w != nil && w.Abort() != nil {
+					t.Error("Abort fails")
 				}
 				d.before = func(string, string) error { return nil }
 				if err := (sized{10 << 20, -1}).store(s, location()); err != nil {
@@ -165,15 +172,16 @@ func TestDirectWriting(t *testing.T) {
 		before bool   // already when the store is opened
 		z      sized
 		want   int // direct writes beside the probe
+		other  int // writes through the page cache
 	}{
-		{name: "of a long stream", z: big, want: 10},
-		{name: "from 8 MiB on where the size is unknown", z: sized{10<<20 + 1, -1}, want: 3},
-		{name: "not of a short one", z: small, want: 0},
-		{name: "not where it is not wanted", o: Options{DirectStreams: -1}, z: big, want: 0},
-		{name: "not where the probe cannot ask for it", fail: "setdirect", before: true, z: big, want: 0},
-		{name: "not where the probe fails", fail: "direct write", before: true, z: big, want: 0},
-		{name: "not where a file refuses it", fail: "setdirect", z: big, want: 0},
-		{name: "given up where a write is refused", fail: "direct write", z: big, want: 1},
+		{name: "of a long stream", z: sized{10<<20 + 1, 10<<20 + 1}, want: 11},
+		{name: "from 8 MiB on where the size is unknown", z: sized{10<<20 + 1, -1}, want: 3, other: 9},
+		{name: "not of a short one", z: small, other: 9},
+		{name: "not where it is not wanted", o: Options{DirectStreams: -1}, z: big, other: 11},
+		{name: "not where the probe cannot ask for it", fail: "setdirect", before: true, z: big, other: 11},
+		{name: "not where the probe fails", fail: "direct write", before: true, z: big, other: 11},
+		{name: "not where a file refuses it", fail: "setdirect", z: big, other: 11},
+		{name: "given up where a write is refused", fail: "direct write", z: big, want: 1, other: 10},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := newLossyDisk()
@@ -191,7 +199,7 @@ func TestDirectWriting(t *testing.T) {
 			}
 			s := openLossy(t, d, c.o)
 			d.before = fail
-			before := d.count("direct write")
+			before, others := d.count("direct write"), d.count("write")
 			l := location()
 			if err := c.z.store(s, l); err != nil {
 				t.Fatalf("storing: %v", err)
@@ -199,6 +207,9 @@ func TestDirectWriting(t *testing.T) {
 			wantDurable(t, d, s, l, c.z.size)
 			if n := d.count("direct write") - before; n != c.want {
 				t.Errorf("%d direct writes, want %d", n, c.want)
+			}
+			if n := d.count("write") - others; n != c.other {
+				t.Errorf("%d writes through the page cache, want %d", n, c.other)
 			}
 		})
 	}
