@@ -102,7 +102,13 @@ func (p *program) command() *cobra.Command {
 Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 (fsck) the store is not sound.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage(fmt.Errorf("there is no command %q; see zas --help", args[0]))
+			}
+			return c.Help()
+		},
 	}
 	root.SetIn(p.stdin)
 	root.SetOut(p.stdout)

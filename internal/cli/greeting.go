@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 
 	"github.com/zot-artifact-store/zas/internal/config"
@@ -16,10 +17,13 @@ type greeting struct {
 	tls         bool
 	credentials server.Credentials
 	data        string
+	program     string // how to call zas
 }
 
 func greetingOf(s *server.Server, c config.Config) greeting {
-	return greeting{host: reachable(s.Address()), tls: c.HTTP.TLS.Enabled(), credentials: s.Credentials(), data: c.Storage.RootDirectory}
+	return greeting{
+		host: reachable(s.Address()), tls: c.HTTP.TLS.Enabled(), credentials: s.Credentials(), data: c.Storage.RootDirectory, program: os.Args[0],
+	}
 }
 
 // reachable is addr, with localhost in place of "every interface".
@@ -43,18 +47,22 @@ func (g greeting) url() string {
 
 // greet prints address, credentials and lines to copy. The secret is shown once, when it has just been made.
 func greet(w io.Writer, g greeting) {
-	secret := "$SECRET"
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n  zas is ready at %s  (data in %s)\n\n", g.url(), g.data)
-	switch c := g.credentials; {
+	c := g.credentials
+	secret := c.Root.SecretKey // in the lines to copy, as a shell sees it
+	switch {
 	case c.Fresh:
-		secret = c.Root.SecretKey
 		fmt.Fprintf(&b, "  access key  %s\n  secret key  %s\n", c.Root.AccessKey, secret)
-		fmt.Fprintf(&b, "  made just now and not shown again; kept in %s\n", c.File)
+		if c.File != "" {
+			fmt.Fprintf(&b, "  made just now and not shown again; kept in %s\n", c.File)
+		}
 	case c.File != "":
 		fmt.Fprintf(&b, "  access key  %s\n  secret key  kept in %s\n", c.Root.AccessKey, c.File)
+		secret = `$(sed -n 's/.*"secretKey": "\(.*\)".*/\1/p' ` + quoted(c.File) + ")"
 	default:
 		fmt.Fprintf(&b, "  access key  %s\n  secret key  as given by ZAS_ROOT_SECRET_KEY\n", c.Root.AccessKey)
+		secret = `"$ZAS_ROOT_SECRET_KEY"`
 	}
 	b.WriteString("\n" + g.lines(secret))
 	_, _ = io.WriteString(w, b.String()) // a closed stdout must not stop the server
@@ -62,20 +70,28 @@ func greet(w io.Writer, g greeting) {
 
 // lines are commands to copy, for the usual clients.
 func (g greeting) lines(secret string) string {
-	key := g.credentials.Root.AccessKey
 	plain := " --plain-http"
 	if g.tls {
 		plain = ""
 	}
 	lines := []string{
-		"# aws",
-		"export AWS_ACCESS_KEY_ID=" + key + " AWS_SECRET_ACCESS_KEY=" + secret + " AWS_REGION=us-east-1 AWS_ENDPOINT_URL=" + g.url(),
-		"aws s3 mb s3://demo && aws s3 cp README.md s3://demo/",
-		"# curl",
-		"curl --user " + key + ":" + secret + " --aws-sigv4 aws:amz:us-east-1:s3 " + g.url() + "/demo/README.md",
-		"# oras: the same file as an OCI artifact, by the digest that `zas digest README.md` prints",
-		"oras login" + plain + " -u " + key + " -p " + secret + " " + g.host,
-		"oras pull" + plain + " " + g.host + "/demo@$(zas digest README.md | awk '/^artifact/{print $2}')",
+		"export AWS_ACCESS_KEY_ID=" + quoted(g.credentials.Root.AccessKey) + " AWS_SECRET_ACCESS_KEY=" + secret,
+		"export AWS_REGION=us-east-1 AWS_ENDPOINT_URL=" + g.url(),
+		"aws s3 mb s3://mine && aws s3 cp README.md s3://mine/",
+		`curl --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" --aws-sigv4 aws:amz:us-east-1:s3 ` + g.url() + "/mine/README.md",
+		"oras login" + plain + ` -u "$AWS_ACCESS_KEY_ID" -p "$AWS_SECRET_ACCESS_KEY" ` + g.host,
+		"oras pull" + plain + " " + g.host + "/mine@$(" + quoted(g.program) + " digest README.md | sed -n 's/^artifact //p')",
 	}
 	return "  " + strings.Join(lines, "\n  ") + "\n\n"
+}
+
+// quoted is s as one word of a shell.
+func quoted(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+=:@", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -3,7 +3,9 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/zot-artifact-store/zas/internal/config"
@@ -21,6 +23,9 @@ type CheckOptions struct {
 // Check looks at everything in a data directory that no server uses, every byte included. Its error means that the check
 // could not be done; what is wrong with the store is in the report.
 func Check(ctx context.Context, o CheckOptions) (report content.Report, err error) {
+	if path := o.Config.Storage.RootDirectory; !exists(filepath.Join(path, metaDirectory)) {
+		return report, fmt.Errorf("%s is no data directory of zas", path)
+	}
 	dir, err := ClaimDirectory(o.Config.Storage.RootDirectory)
 	if err != nil {
 		return report, err

@@ -18,6 +18,12 @@ import (
 	"github.com/zot-artifact-store/zas/module"
 )
 
+// The directories of the stores within the data directory.
+const (
+	metaDirectory   = "meta"
+	extentDirectory = "blobs"
+)
+
 // stores are the open stores of a data directory.
 type stores struct {
 	meta    *metadataPart
@@ -26,7 +32,7 @@ type stores struct {
 
 // openStores opens the stores in dir and adds them to life.
 func openStores(life *module.Life, dir string, c config.Storage, logger *slog.Logger) (stores, error) {
-	metadata, err := pebblemeta.Open(filepath.Join(dir, "meta"), pebblemeta.Options{Logger: logger.With("store", "metadata")})
+	metadata, err := pebblemeta.Open(filepath.Join(dir, metaDirectory), pebblemeta.Options{Logger: logger.With("store", "metadata")})
 	if err != nil {
 		return stores{}, fmt.Errorf("open the metadata store: %w", err)
 	}
@@ -36,7 +42,7 @@ func openStores(life *module.Life, dir string, c config.Storage, logger *slog.Lo
 	if floor == 0 {
 		floor = -1 // none, in the words of fileextent
 	}
-	extents, err := fileextent.Open(filepath.Join(dir, "blobs"), fileextent.Options{Floor: floor})
+	extents, err := fileextent.Open(filepath.Join(dir, extentDirectory), fileextent.Options{Floor: floor})
 	if err != nil {
 		return stores{}, fmt.Errorf("open the extent store: %w", err)
 	}
