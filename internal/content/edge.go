@@ -179,3 +179,9 @@ func (s *Store) Repositories(ctx context.Context, r meta.Reader, id ID) iter.Seq
 		}
 	}
 }
+
+// HoldsEdge says whether this very edge is there.
+func (s *Store) HoldsEdge(ctx context.Context, r meta.Reader, id ID, e Edge) (bool, error) {
+	_, found, err := edges.Find(ctx, r, string(id), e.Repository, string(e.Kind), e.Referrer)
+	return found, err
+}
