@@ -76,9 +76,11 @@ type Store interface {
 	Create(ctx context.Context, l Location, size int64) (Writer, error)
 	// Open returns a reader that stands at offset. What follows after length bytes is unspecified: the caller takes no more than
 	// length (io.CopyN). A filesystem returns an *os.File, so that io.CopyN to a socket becomes sendfile.
+	// An uncommitted extent is not found while its writer lives; what a dead process left of one may open in part, and nothing names it.
 	// Errors: ErrNotFound; an offset or length beyond the end surfaces as io.EOF or io.ErrUnexpectedEOF of reads.
 	Open(ctx context.Context, l Location, offset, length int64) (io.ReadCloser, error)
-	// Delete removes the extent for good; an absent one is no error. Readers that have it open read on where the system allows it.
+	// Delete removes the extent for good; an absent one is no error, and of one being written the Commit then fails. After a loss of power the
+	// extent may be back, whole. Readers that have it open read on where the system allows it.
 	Delete(ctx context.Context, l Location) error
 	// List yields every location present, committed or not, in no particular order.
 	List(ctx context.Context) iter.Seq2[Info, error]
@@ -86,11 +88,11 @@ type Store interface {
 
 // Writer is an extent being written, by one goroutine.
 type Writer interface {
-	io.Writer // Errors: ErrFull
+	io.Writer // Errors: ErrFull; a failure may be one of an earlier Write
 	// Commit makes all bytes written durable, and the location with them, before it returns nil. After an error the extent may or may not be
-	// there; a failed sync is never tried again.
+	// there; a failed sync is never tried again. Errors: ErrFull, and ErrNotFound for an extent deleted meanwhile.
 	Commit(ctx context.Context) error
-	// Abort gives the extent up and frees its space; after Commit it does nothing, so it can be deferred.
+	// Abort gives the extent up and frees its space; after a Commit that succeeded it does nothing, so it can be deferred.
 	Abort() error
 }
 

@@ -191,7 +191,7 @@ func take(r *room, n int64) error {
 		return err
 	}
 	if !ok {
-		return fmt.Errorf("%w: the floor of free space is reached", extent.ErrFull)
+		return fmt.Errorf("%w above the floor", extent.ErrFull)
 	}
 	return nil
 }
