@@ -32,26 +32,34 @@ var alice = object.Actor{Principal: "alice", Request: "request-1"}
 type bench struct {
 	t       testing.TB
 	meta    meta.Store
+	extents extent.Store
 	content *content.Store
 	now     time.Time
 	*object.Service
 }
 
-func newBench(t testing.TB) *bench {
+func newBench(t testing.TB) *bench { return newBenchOver(t, openMeta(t), extenttest.NewMemory()) }
+
+func openMeta(t testing.TB) *pebblemeta.Store {
+	t.Helper()
 	m, err := pebblemeta.Open("meta", pebblemeta.Options{FS: vfs.NewMem(), CacheBytes: 1 << 20, MemTableBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = m.Close() })
-	return newBenchOver(t, m, extenttest.NewMemory())
+	return m
 }
 
 func newBenchOver(t testing.TB, m meta.Store, e extent.Store) *bench {
-	b := &bench{t: t, meta: m, now: time.Unix(1_800_000_000, 0)}
+	return newBenchWith(t, m, e, content.Options{})
+}
+
+func newBenchWith(t testing.TB, m meta.Store, e extent.Store, o content.Options) *bench {
+	b := &bench{t: t, meta: m, extents: e, now: time.Unix(1_800_000_000, 0)}
 	clock := func() time.Time { return b.now }
+	o.InlineMax, o.SealSize, o.Now = inlineMax, 64<<10, clock
 	var err error
-	b.content, err = content.Open(t.Context(), m, e, content.Options{InlineMax: inlineMax, SealSize: 64 << 10, Now: clock})
-	if err != nil {
+	if b.content, err = content.Open(t.Context(), m, e, o); err != nil {
 		t.Fatal(err)
 	}
 	b.Service = object.New(b.content, object.Options{MinPart: minPart, Now: clock})
