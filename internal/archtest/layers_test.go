@@ -1,0 +1,143 @@
+package archtest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// layer is packages of one kind. They may import the packages of the layers that may names, and of their own layer only what
+// siblings lists.
+type layer struct {
+	name     string
+	packages []string
+	may      []string
+}
+
+// layers is the whole tree: a package that is not here fails the test.
+func layers() []layer {
+	return []layer{
+		{"words", []string{"digest", "fault", "module"}, nil},
+		{"ports", []string{"extent", "meta", "auth", "event"}, []string{"words"}},
+		{"adapters", []string{"extent/fileextent", "meta/pebblemeta", "auth/sigv4"}, []string{"words", "ports"}},
+		{"contracts", []string{"extent/extenttest", "meta/metatest"}, []string{"words", "ports"}},
+		{"domain", []string{"internal/artifact", "internal/content", "internal/repository", "internal/object", "internal/usage"},
+			[]string{"words", "ports"}},
+		{"protocols", []string{"internal/s3", "internal/oci"}, []string{"words", "ports", "domain"}},
+		{"assembly", []string{"internal/config", "internal/telemetry", "internal/server", "internal/demo", "internal/cli", "standard", "cmd/zas"},
+			[]string{"words", "ports", "adapters", "domain", "protocols"}},
+		{"models", []string{"internal/content/collectionmodel"}, nil},
+		{"tests", []string{"internal/archtest", "internal/e2e", "internal/e2e/instance", "internal/e2e/wire", "internal/e2e/crash", "bench"},
+			[]string{"words", "ports", "adapters", "contracts", "domain", "protocols", "assembly"}},
+	}
+}
+
+// siblings are the imports within a layer, and the few across that the layers do not allow.
+func siblings() map[string][]string {
+	return map[string][]string{
+		"event":               {"meta"},                                                         // the outbox is rows
+		"internal/content":    {"internal/artifact"},                                            // content has an artifact digest
+		"internal/repository": {"internal/artifact", "internal/content"},                        // manifests are content
+		"internal/object":     {"internal/artifact", "internal/content", "internal/repository"}, // a bucket is a repository with keys
+		"internal/s3":         {"auth/sigv4"},                                                   // the signature is part of the protocol
+		"internal/server":     {"internal/config", "internal/telemetry"},
+		"internal/cli":        {"internal/config", "internal/telemetry", "internal/server", "internal/demo"},
+		"standard":            {"internal/server"},
+		"cmd/zas":             {"internal/cli", "standard"},
+		"internal/e2e":        {"internal/e2e/instance", "internal/e2e/wire", "internal/e2e/crash"},
+		"internal/e2e/crash":  {"internal/e2e/instance", "internal/e2e/wire"},
+		"internal/e2e/wire":   {"internal/e2e/instance"},
+		"bench":               {"internal/e2e/instance", "internal/e2e/wire"},
+	}
+}
+
+// users are the packages that may import a dependency that must stay where it is. Other dependencies are free above the words.
+func users() map[string][]string {
+	return map[string][]string{
+		"github.com/cockroachdb/pebble/v2":     {"meta/pebblemeta"},
+		"github.com/prometheus/client_golang":  {"internal/telemetry"},
+		"github.com/spf13/cobra":               {"internal/cli"},
+		"github.com/goccy/go-yaml":             {"internal/config"},
+		"github.com/opencontainers/image-spec": {"internal/repository", "internal/oci"},
+		"github.com/opencontainers/go-digest":  {"internal/repository", "internal/oci"},
+		"github.com/minio/crc64nvme":           {"internal/content", "internal/object"},
+	}
+}
+
+func layerOf(path string) (layer, bool) {
+	for _, l := range layers() {
+		if slices.Contains(l.packages, path) {
+			return l, true
+		}
+	}
+	return layer{}, false
+}
+
+func TestEveryPackageIsInALayer(t *testing.T) {
+	tree := load(t)
+	for _, p := range tree.packages {
+		if _, ok := layerOf(p.path); !ok {
+			t.Errorf("package %s is in no layer: add it to layers", p.path)
+		}
+	}
+	for _, l := range layers() {
+		for _, path := range l.packages {
+			if tree.find(path) == nil && !slices.Contains(planned(), path) {
+				t.Errorf("layer %s lists %s, which does not exist", l.name, path)
+			}
+		}
+	}
+}
+
+// planned are packages that layers lists and that may be missing.
+func planned() []string { return []string{"bench", "internal/e2e/crash"} }
+
+func TestImportsPointOneWay(t *testing.T) {
+	for _, p := range load(t).packages {
+		own, ok := layerOf(p.path)
+		if !ok {
+			continue
+		}
+		for _, path := range p.imports() {
+			inside, ours := strings.CutPrefix(path, module+"/")
+			if !ours {
+				continue
+			}
+			other, _ := layerOf(inside)
+			if !slices.Contains(own.may, other.name) && !slices.Contains(siblings()[p.path], inside) {
+				t.Errorf("%s (%s) imports %s (%s)", p.path, own.name, inside, other.name)
+			}
+		}
+	}
+}
+
+func TestSiblingsAreUsed(t *testing.T) {
+	tree := load(t)
+	for path, list := range siblings() {
+		p := tree.find(path)
+		for _, sibling := range list {
+			if p != nil && tree.find(sibling) != nil && !slices.Contains(append(p.imports(), p.testImports()...), module+"/"+sibling) {
+				t.Errorf("%s no longer imports %s: remove it from siblings", path, sibling)
+			}
+		}
+	}
+}
+
+func TestDependenciesStayWhereTheyBelong(t *testing.T) {
+	tree := load(t)
+	for _, p := range tree.packages {
+		own, _ := layerOf(p.path)
+		for _, path := range p.imports() {
+			dependency := tree.dependency(path)
+			if dependency == "" {
+				continue
+			}
+			if own.name == "words" {
+				t.Errorf("%s imports %s: words use the standard library only", p.path, path)
+			}
+			if may, kept := users()[dependency]; kept && !slices.Contains(may, p.path) {
+				t.Errorf("%s imports %s, which belongs to %v", p.path, path, may)
+			}
+		}
+	}
+}
