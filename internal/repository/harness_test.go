@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"iter"
 	"log/slog"
 	"strings"
 	"testing"
@@ -33,7 +33,8 @@ type bench struct {
 	extents extent.Store
 	content *content.Store
 	*repository.Service
-	now time.Time
+	now     time.Time
+	objects map[string]content.Reference // what the objects need, by bucket and version
 }
 
 const (
@@ -300,8 +301,16 @@ func (b *bench) object(bucket, version, data string) (remove func()) {
 		id, register, err = b.content.PlanRegister(b.ctx(), r, staged)
 		return meta.Join(register, b.content.LinkNew(id, edge)), err
 	}))
+	if b.objects == nil {
+		b.objects = make(map[string]content.Reference)
+	}
+	b.objects[bucket+"/"+version] = content.Reference{ID: id, Edge: edge}
+	if id == "" {
+		b.objects[bucket+"/"+version] = content.Reference{Location: in.Location}
+	}
 	return func() {
 		b.t.Helper()
+		delete(b.objects, bucket+"/"+version)
 		b.must(meta.Execute(b.ctx(), b.meta, func(r meta.Reader) (meta.Step, error) {
 			if id == "" {
 				return meta.Join(b.content.DropInline(in.Location), repository.UnindexInline(bucket, version, in)), nil
@@ -334,7 +343,16 @@ func (b *bench) events() []string {
 // wantSound checks every edge against the manifests, and every byte.
 func (b *bench) wantSound() content.Report {
 	b.t.Helper()
-	report, err := b.content.Check(b.ctx(), true, b.References)
+	ofObjects := func(context.Context, meta.Reader) iter.Seq2[content.Reference, error] {
+		return func(yield func(content.Reference, error) bool) {
+			for _, ref := range b.objects {
+				if !yield(ref, nil) {
+					return
+				}
+			}
+		}
+	}
+	report, err := b.content.Check(b.ctx(), true, b.References, ofObjects)
 	b.must(err)
 	for _, p := range report.Problems {
 		b.t.Error(p)
@@ -358,11 +376,3 @@ func (b *bench) settle() content.Report {
 
 // large is more than stays inline, different for each seed.
 func large(seed int) string { return strings.Repeat(fmt.Sprintf("%d ", seed), inlineMax) }
-
-func readAll(r io.Reader) string {
-	all, err := io.ReadAll(r)
-	if err != nil {
-		return err.Error()
-	}
-	return string(all)
-}

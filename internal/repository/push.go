@@ -127,8 +127,7 @@ func (p manifestPush) plan(ctx context.Context, r meta.Reader) (meta.Step, error
 	pushed := p.fact(event.ManifestPushed, repo, by)
 	pushed.Digest = p.digest.String()
 	steps := []meta.Step{open, keep, tell(pushed)}
-	slices.Sort(p.req.Tags)
-	for _, tag := range slices.Compact(p.req.Tags) {
+	for _, tag := range slices.Compact(slices.Sorted(slices.Values(p.req.Tags))) {
 		move, err := p.planMove(ctx, r, tagMove{repo, tag, p.digest, by})
 		if err != nil {
 			return meta.Step{}, err

@@ -18,7 +18,7 @@ type strict struct {
 // maxDepth of arrays and objects within each other: far above what any manifest has.
 const maxDepth = 100
 
-// The keys that mean something in a manifest or index, and in a descriptor, by their lower-case form: another spelling of one of them is refused, because
+// The keys that mean something in a manifest or index, and in a descriptor, by their folded form: another spelling of one of them is refused, because
 // programs that do not mind the case would read it, and others would not.
 var (
 	documentKeys = keysOf("schemaVersion", "mediaType", "artifactType", "config", "layers", "fsLayers", "manifests", "blobs",
@@ -29,10 +29,13 @@ var (
 func keysOf(names ...string) map[string]string {
 	keys := make(map[string]string, len(names))
 	for _, n := range names {
-		keys[strings.ToLower(n)] = n
+		keys[fold(n)] = n
 	}
 	return keys
 }
+
+// fold makes keys equal that some programs take for the same: in any case, and with the letters of Unicode whose other case is in ASCII (ſ, K).
+func fold(key string) string { return strings.ToLower(strings.ToUpper(key)) }
 
 var (
 	errNoDigest     = errors.New("a descriptor has no digest")
@@ -66,7 +69,7 @@ func (s *strict) object(known map[string]string, member func(key string) error) 
 		if _, twice := keys[key]; twice {
 			return nil, fmt.Errorf("the key %.100q stands twice in one object", key)
 		}
-		if want, ok := known[strings.ToLower(key)]; ok && want != key {
+		if want, ok := known[fold(key)]; ok && want != key {
 			return nil, fmt.Errorf("the key %.100q must be written %q", key, want)
 		}
 		keys[key] = struct{}{}
