@@ -13,7 +13,11 @@ import (
 	"github.com/zot-artifact-store/zas/internal/object"
 )
 
-const metaPrefix = "X-Amz-Meta-"
+// Names of user metadata: as net/http reads them, and as they are sent. SDKs hand on the letters of the wire, and S3's are small.
+const (
+	metaPrefix     = "X-Amz-Meta-"
+	sentMetaPrefix = "x-amz-meta-"
+)
 
 // metadata reads what is stored with an object. aws-chunked is how the body travelled, not what it is.
 func (rq *request) metadata() object.Metadata {
@@ -77,7 +81,7 @@ func setMetadata(h http.Header, m *object.Metadata) {
 		}
 	}
 	for name, value := range m.User {
-		h.Set(metaPrefix+name, encodeMeta(value))
+		h[sentMetaPrefix+name] = []string{encodeMeta(value)}
 	}
 }
 

@@ -28,6 +28,8 @@ func (p patience) wrap(next http.Handler) http.Handler {
 		if r.Body != nil && r.Body != http.NoBody {
 			body := &patientBody{under: r.Body, conn: w.conn, p: p, resetAtEnd: r.ProtoMajor > 1}
 			body.extend()
+			// net/http must find its own body in its own request: else a refusal waits for a body whose sender awaits 100 Continue.
+			r = r.WithContext(r.Context())
 			r.Body = body
 		}
 		next.ServeHTTP(w, r)

@@ -93,6 +93,17 @@ func TestAnIdleSenderIsGivenUp(t *testing.T) {
 	})
 }
 
+func TestARefusalDoesNotWaitForABodyThatAwaitsItsLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := overPipe(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusPreconditionFailed) })
+		begin := time.Now()
+		fmt.Fprint(client, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n")
+		if line := firstLine(t, client); line != "HTTP/1.1 412 Precondition Failed" || !time.Now().Equal(begin) {
+			t.Errorf("%q after %v", line, time.Since(begin))
+		}
+	})
+}
+
 func TestASenderThatLeavesIsToldFromOneThatIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		done := make(chan struct{})
