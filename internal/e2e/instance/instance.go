@@ -38,6 +38,8 @@ type Instance struct {
 	Host string // address and port
 	PID  int
 	Data string
+	// CertFile is the certificate that clients have to trust; empty: the instance speaks http.
+	CertFile string
 
 	command *exec.Cmd
 	client  *http.Client
@@ -59,7 +61,7 @@ func Start(ctx context.Context, o Options) (*Instance, error) {
 	i.command = exec.Command(o.Binary, "serve", "--data", o.Data, "--listen", host)
 	i.command.Env = append(os.Environ(), "ZAS_ROOT_ACCESS_KEY="+AccessKey, "ZAS_ROOT_SECRET_KEY="+SecretKey)
 	if o.Cert != nil {
-		i.URL = "https://" + host
+		i.URL, i.CertFile = "https://"+host, o.Cert.CertFile
 		i.client = &http.Client{Transport: &http.Transport{TLSClientConfig: o.Cert.Client()}}
 		i.command.Env = append(i.command.Env, "ZAS_HTTP_TLS_CERT="+o.Cert.CertFile, "ZAS_HTTP_TLS_KEY="+o.Cert.KeyFile)
 	}
