@@ -12,8 +12,11 @@ import (
 	"github.com/zot-artifact-store/zas/standard"
 )
 
+// version is set by the linker: see the Makefile.
+var version string
+
 func main() {
 	r := &module.Registry{}
 	standard.Modules(r)
-	os.Exit(cli.Main(r))
+	os.Exit(cli.Main(r, version))
 }

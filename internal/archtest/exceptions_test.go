@@ -10,6 +10,7 @@ func exceptions() map[string]string {
 		"var internal/telemetry.buffers":     "a pool holds nothing but spare memory",
 		"var internal/content.chunks":        "a pool holds nothing but spare memory",
 		"var internal/content.blocks":        "a pool holds nothing but spare memory",
+		"var cmd/zas.version":                "the linker sets it",
 		"context meta/pebblemeta/options.go": "slog asks for a context where Pebble's logger has none",
 	}
 }

@@ -24,7 +24,7 @@ func layers() []layer {
 		{"domain", []string{"internal/artifact", "internal/content", "internal/repository", "internal/object", "internal/usage"},
 			[]string{"words", "ports"}},
 		{"protocols", []string{"internal/s3", "internal/oci"}, []string{"words", "ports", "domain"}},
-		{"assembly", []string{"internal/config", "internal/telemetry", "internal/server", "internal/demo", "internal/cli", "standard", "cmd/zas"},
+		{"assembly", []string{"internal/config", "internal/telemetry", "internal/server", "internal/demo", "internal/reference", "internal/cli", "standard", "cmd/zas"},
 			[]string{"words", "ports", "adapters", "domain", "protocols"}},
 		{"models", []string{"internal/content/collectionmodel"}, nil},
 		{"tests", []string{"internal/archtest", "internal/e2e", "internal/e2e/instance", "internal/e2e/wire", "internal/e2e/crash", "bench"},
@@ -41,6 +41,7 @@ func siblings() map[string][]string {
 		"internal/object":     {"internal/artifact", "internal/content", "internal/repository"}, // a bucket is a repository with keys
 		"internal/s3":         {"auth/sigv4"},                                                   // the signature is part of the protocol
 		"internal/server":     {"internal/config", "internal/telemetry"},
+		"internal/reference":  {"internal/config"},
 		"internal/cli":        {"internal/config", "internal/telemetry", "internal/server", "internal/demo"},
 		"standard":            {"internal/server"},
 		"cmd/zas":             {"internal/cli", "standard"},

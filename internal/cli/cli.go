@@ -44,6 +44,7 @@ func usage(err error) error {
 // program is what commands need of their surroundings.
 type program struct {
 	modules *module.Registry
+	version string
 	stdin   io.Reader
 	stdout  io.Writer
 	stderr  io.Writer
@@ -52,13 +53,13 @@ type program struct {
 	stop, cut context.Context //nolint:containedctx // they are the program's signals, not a request's context
 }
 
-// Main runs the program with the modules that it links, and gives the exit code:
-// 0 done, 1 failed, 2 wrong command line or configuration, 3 (fsck) the store is not sound.
-func Main(modules *module.Registry) int {
+// Main runs the program with the modules that it links, and gives the exit code. version may be empty.
+// Codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 (fsck) the store is not sound.
+func Main(modules *module.Registry, version string) int {
 	stop, cut, end := signals()
 	defer end()
 	p := &program{
-		modules: modules, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), stop: stop, cut: cut,
+		modules: modules, version: versionOf(version), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), stop: stop, cut: cut,
 	}
 	root := p.command()
 	root.SetArgs(os.Args[1:])
@@ -129,29 +130,19 @@ func (p *program) versionCommand() *cobra.Command {
 		Short: "Print the version",
 		Args:  exactly(0),
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(p.stdout, "zas "+Version())
+			_, err := fmt.Fprintln(p.stdout, "zas "+p.version)
 			return err
 		},
 	}
 }
 
-// Version is what the build recorded: the module's version, or the commit it was built from.
-func Version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
+// versionOf is the version that the linker was given, else that of the module: `go install` records it.
+func versionOf(linked string) string {
+	if linked != "" {
+		return linked
 	}
-	version := info.Main.Version
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision" && (version == "" || version == "(devel)"):
-			version = s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
-			version += " (modified)"
-		}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
 	}
-	if version == "" {
-		version = "(devel)"
-	}
-	return version
+	return "unknown"
 }

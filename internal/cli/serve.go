@@ -78,7 +78,7 @@ func (p *program) serve(ctx context.Context, loaded config.Loaded) error {
 		logger.Warn("configuration: " + warning)
 	}
 	s, err := server.Open(ctx, server.Options{
-		Config: loaded.Config, Modules: p.modules, Root: p.rootPair(), Logger: logger, Version: Version(),
+		Config: loaded.Config, Modules: p.modules, Root: p.rootPair(), Logger: logger, Version: p.version,
 	})
 	if err != nil {
 		var wrong *module.ConfigError
@@ -87,7 +87,7 @@ func (p *program) serve(ctx context.Context, loaded config.Loaded) error {
 		}
 		return err
 	}
-	logger.Info("serving", "address", s.Address().String(), "data", loaded.Config.Storage.RootDirectory, "version", Version())
+	logger.Info("serving", "address", s.Address().String(), "data", loaded.Config.Storage.RootDirectory, "version", p.version)
 	greet(p.stdout, greetingOf(s, loaded.Config))
 	return s.Run(ctx, p.cut)
 }

@@ -7,15 +7,15 @@ import (
 	"github.com/zot-artifact-store/zas/module"
 )
 
-// foreign is a key of zot's schema that is not a setting here.
-type foreign struct {
-	path   string // as zot writes it
-	reason string // why it means nothing here; empty: it is not yet supported
+// ForeignKey is a key of zot's schema that is not a setting here.
+type ForeignKey struct {
+	Path   string // as zot writes it
+	Reason string // why it means nothing here; empty: it is not yet supported
 }
 
-// foreignKeys are the keys of zot's schema that configuration files in use may hold.
-func foreignKeys() []foreign {
-	return []foreign{
+// Foreign are the keys of zot's schema that configuration files in use may hold and that are no settings here.
+func Foreign() []ForeignKey {
+	return []ForeignKey{
 		{"distSpecVersion", "the server speaks version 1.1 of the distribution specification"},
 		{"cluster", "replicas share their metadata and need no list of members"},
 		{"scheduler", "background work needs no tuning"},
@@ -56,8 +56,8 @@ func foreignKeys() []foreign {
 
 // judge takes zot's keys out of tree: with a warning where they mean nothing here, as a problem where they would.
 func judge(tree map[string]any) (warnings []string, problems []error) {
-	for _, key := range foreignKeys() {
-		section, name := lookup(tree, strings.ToLower(key.path))
+	for _, key := range Foreign() {
+		section, name := lookup(tree, strings.ToLower(key.Path))
 		if _, present := section[name]; !present {
 			continue
 		}
@@ -65,12 +65,12 @@ func judge(tree map[string]any) (warnings []string, problems []error) {
 			delete(section, name)
 			continue
 		}
-		if key.reason == "" {
-			problems = append(problems, &module.ConfigError{Path: key.path, Reason: "not yet supported"})
+		if key.Reason == "" {
+			problems = append(problems, &module.ConfigError{Path: key.Path, Reason: "not yet supported"})
 			continue
 		}
 		delete(section, name)
-		warnings = append(warnings, fmt.Sprintf("%s means nothing here: %s", key.path, key.reason))
+		warnings = append(warnings, fmt.Sprintf("%s means nothing here: %s", key.Path, key.Reason))
 	}
 	return warnings, problems
 }
