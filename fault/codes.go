@@ -72,6 +72,8 @@ var (
 		"the length of the body must be declared", "send Content-Length, or x-amz-decoded-content-length with a chunked signature")
 	RangeNotSatisfiable = define("range-not-satisfiable", Range, Never,
 		"the range lies outside of the content", "ask for the size first")
+	PartNumberNotSatisfiable = define("part-number-not-satisfiable", Range, Never,
+		"the object has no part with this number", "ask for the number of parts first: HEAD with partNumber=1 tells it")
 	EntityTooLarge = define("entity-too-large", TooLarge, Never,
 		"the body is larger than allowed", "send large objects in parts")
 	EntityTooSmall = define("entity-too-small", Invalid, Never,

@@ -29,13 +29,13 @@ func newPartsRow(list []content.Part, a Algorithm) partsRow {
 }
 
 // findPart is where a part of v lies. A version that was not uploaded in parts is one part.
-// Errors: fault.RangeNotSatisfiable.
+// Errors: fault.PartNumberNotSatisfiable.
 func findPart(ctx context.Context, r meta.Reader, bucket string, v *Version, number int) (offset, length int64, err error) {
 	if v.PartCount == 0 {
 		if number == 1 {
 			return 0, v.Size, nil
 		}
-		return 0, 0, errNoSuchPart
+		return 0, 0, fault.PartNumberNotSatisfiable
 	}
 	row, err := parts.Get(ctx, r, bucket, v.ID)
 	if err != nil {
@@ -43,12 +43,10 @@ func findPart(ctx context.Context, r meta.Reader, bucket string, v *Version, num
 	}
 	i, found := slices.BinarySearch(row.Numbers, number)
 	if !found {
-		return 0, 0, errNoSuchPart
+		return 0, 0, fault.PartNumberNotSatisfiable
 	}
 	for _, size := range row.Sizes[:i] {
 		offset += size
 	}
 	return offset, row.Sizes[i], nil
 }
-
-var errNoSuchPart = fault.RangeNotSatisfiable.Detail("The requested partnumber is not satisfiable")

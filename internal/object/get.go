@@ -27,7 +27,7 @@ type Found struct {
 }
 
 // Head finds a version (S3 API, "HeadObject"). Errors: fault.BucketNotFound, fault.KeyNotFound, fault.VersionNotFound,
-// fault.PreconditionFailed, fault.RangeNotSatisfiable for a part that the version does not have.
+// fault.PreconditionFailed, fault.PartNumberNotSatisfiable for a part that the version does not have.
 func (s *Service) Head(ctx context.Context, req GetRequest) (Found, error) {
 	var f Found
 	err := s.meta.View(ctx, func(r meta.Reader) (err error) {
