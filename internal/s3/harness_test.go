@@ -28,7 +28,8 @@ const inlineMax = 1 << 10
 type server struct {
 	t testing.TB
 	*httptest.Server
-	now time.Time
+	now     time.Time
+	extents string // directory
 }
 
 func newServer(t testing.TB) *server {
@@ -46,7 +47,8 @@ func (s *server) handler() *s3.Handler {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { _ = m.Close() })
-	e, err := fileextent.Open(s.t.TempDir(), fileextent.Options{})
+	s.extents = s.t.TempDir()
+	e, err := fileextent.Open(s.extents, fileextent.Options{Floor: -1})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -96,12 +98,18 @@ func (s *server) send(r *http.Request) answer {
 	return answer{resp, string(body)}
 }
 
-// do signs a request as root and sends it.
-func (s *server) do(method, target, body string, headers ...string) answer {
+// signed is a request of root's.
+func (s *server) signed(method, target, body string, headers ...string) *http.Request {
 	s.t.Helper()
 	r := s.request(method, target, body, headers...)
 	s.sign(r, sigv4.UnsignedPayload)
-	return s.send(r)
+	return r
+}
+
+// do signs a request as root and sends it.
+func (s *server) do(method, target, body string, headers ...string) answer {
+	s.t.Helper()
+	return s.send(s.signed(method, target, body, headers...))
 }
 
 // must is do for what has to succeed.

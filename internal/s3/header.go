@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"encoding/base64"
 	"mime"
 	"net/http"
 	"strconv"
@@ -55,14 +56,26 @@ func decodeMeta(s string) string {
 	return string(runes)
 }
 
-// encodeMeta is a value as a header: RFC 2047 unless it is printable ASCII.
+// encodeMeta is a value as a header: RFC 2047 unless it is ASCII that comes through as it is.
 func encodeMeta(s string) string {
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] > 0x7E {
-			return mime.BEncoding.Encode("UTF-8", s)
-		}
+	plain := !strings.Contains(s, "=?") && strings.TrimSpace(s) == s
+	for i := 0; plain && i < len(s); i++ {
+		plain = 0x20 <= s[i] && s[i] <= 0x7E
 	}
-	return s
+	if plain {
+		return s
+	}
+	const most = 45 // bytes of text in a word of 75 characters
+	var words []string
+	for s != "" {
+		n := min(most, len(s))
+		for n < len(s) && !utf8.RuneStart(s[n]) {
+			n--
+		}
+		words = append(words, "=?UTF-8?B?"+base64.StdEncoding.EncodeToString([]byte(s[:n]))+"?=")
+		s = s[n:]
+	}
+	return strings.Join(words, " ")
 }
 
 // setMetadata tells what is stored with an object.

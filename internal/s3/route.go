@@ -141,7 +141,11 @@ func parse(rq *request) (operation, error) {
 	p, ok := routes[route{rq.method, rq.level(), sub}]
 	switch {
 	case ok:
-		return p(rq)
+		op, err := p(rq)
+		if err != nil {
+			return nil, err
+		}
+		return op, nil
 	case rq.method == http.MethodPost && sub == "":
 		return nil, fault.NotImplemented
 	}
