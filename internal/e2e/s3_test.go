@@ -44,4 +44,3 @@ func s3Command(t testing.TB, i *instance.Instance) command {
 	}
 	return c
 }
-
