@@ -4,6 +4,7 @@ package extenttest
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -51,12 +52,19 @@ type tb interface {
 	Fatalf(format string, args ...any)
 }
 
-// Bytes makes n bytes that differ for each seed and do not repeat.
+// Bytes makes n bytes that differ for each seed, and of which no two stretches of 512 are alike.
 func Bytes(seed extent.Location, n int) []byte {
 	var key [32]byte
 	copy(key[:], seed)
+	random := make([]byte, 4096)
+	_, _ = rand.NewChaCha8(key).Read(random)
 	b := make([]byte, n)
-	_, _ = rand.NewChaCha8(key).Read(b)
+	for at := 0; at < n; at += len(random) {
+		copy(b[at:], random)
+	}
+	for at := 0; at+8 <= n; at += 256 {
+		binary.BigEndian.PutUint64(b[at:], binary.BigEndian.Uint64(b[at:])+uint64(at))
+	}
 	return b
 }
 

@@ -44,8 +44,8 @@ func (z sized) begin(s *Store, l extent.Location) (extent.Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	for p := extenttest.Bytes(l, z.size); len(p) > 0; p = p[min(1_000_000, len(p)):] {
-		if _, err := w.Write(p[:min(1_000_000, len(p))]); err != nil {
+	for p := extenttest.Bytes(l, z.size); len(p) > 0; p = p[min(3_000_000, len(p)):] {
+		if _, err := w.Write(p[:min(3_000_000, len(p))]); err != nil {
 			return w, err
 		}
 	}

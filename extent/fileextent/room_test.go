@@ -175,12 +175,12 @@ func TestDirectWriting(t *testing.T) {
 		other  int // writes through the page cache
 	}{
 		{name: "of a long stream", z: sized{10<<20 + 1, 10<<20 + 1}, want: 11},
-		{name: "from 8 MiB on where the size is unknown", z: sized{10<<20 + 1, -1}, want: 3, other: 9},
-		{name: "not of a short one", z: small, other: 9},
-		{name: "not where it is not wanted", o: Options{DirectStreams: -1}, z: big, other: 11},
-		{name: "not where the probe cannot ask for it", fail: "setdirect", before: true, z: big, other: 11},
-		{name: "not where the probe fails", fail: "direct write", before: true, z: big, other: 11},
-		{name: "not where a file refuses it", fail: "setdirect", z: big, other: 11},
+		{name: "from 8 MiB on where the size is unknown", z: sized{10<<20 + 1, -1}, want: 3, other: 3},
+		{name: "not of a short one", z: small, other: 3},
+		{name: "not where it is not wanted", o: Options{DirectStreams: -1}, z: big, other: 4},
+		{name: "not where the probe cannot ask for it", fail: "setdirect", before: true, z: big, other: 4},
+		{name: "not where the probe fails", fail: "direct write", before: true, z: big, other: 4},
+		{name: "not where a file refuses it", fail: "setdirect", z: big, other: 4},
 		{name: "given up where a write is refused", fail: "direct write", z: big, want: 1, other: 10},
 	} {
 		t.Run(c.name, func(t *testing.T) {
