@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"errors"
 	"fmt"
 	"mime/multipart"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/zot-artifact-store/zas/auth"
 	"github.com/zot-artifact-store/zas/digest"
+	"github.com/zot-artifact-store/zas/fault"
 	"github.com/zot-artifact-store/zas/internal/content"
 	"github.com/zot-artifact-store/zas/internal/repository"
 )
@@ -168,6 +170,9 @@ func (o deleteBlob) needs() (auth.Action, auth.Resource) { return Delete, o.reso
 
 func (o deleteBlob) serve(x *exchange) error {
 	err := x.o.Repositories.DeleteBlob(x.r.Context(), repository.DeleteBlobRequest{By: x.by, Repository: o.repo, Digest: o.digest})
+	if errors.Is(err, fault.MethodNotAllowed) {
+		x.set("Allow", "GET, HEAD") // as things stand (RFC 9110, section 15.5.6)
+	}
 	if err != nil {
 		return err
 	}

@@ -56,7 +56,7 @@ func formOf(c *fault.Code) form {
 	case fault.ManifestNotFound:
 		return form{http.StatusNotFound, manifestUnknown}
 	case fault.ManifestBlobUnknown:
-		return form{http.StatusNotFound, manifestBlobUnknown}
+		return form{http.StatusBadRequest, manifestBlobUnknown} // not 404: the repository that the path names is there
 	case fault.ManifestTooLarge:
 		return form{http.StatusRequestEntityTooLarge, manifestInvalid}
 	case fault.EntityTooLarge:

@@ -225,14 +225,14 @@ func (o appendUpload) serve(x *exchange) error {
 	return x.reply(http.StatusAccepted)
 }
 
-// stuck is err, with where the client can go on in the headers.
+// stuck is err, with where the client can go on in the headers. up is the session as far as it is known.
 func (x *exchange) stuck(o upload, up content.Upload, err error) error {
-	if up.ID == "" {
+	if up.Repository == "" {
 		known, lost := x.o.Repositories.Upload(x.r.Context(), o.session(x))
+		if errors.Is(lost, fault.SessionNotFound) {
+			return lost
+		}
 		if lost != nil {
-			if errors.Is(err, fault.SessionRange) {
-				return lost
-			}
 			return err
 		}
 		up = known

@@ -60,7 +60,7 @@ func (s *strict) object(known map[string]string, member func(key string) error) 
 	for s.d.More() {
 		token, err := s.d.Token()
 		if err != nil {
-			return nil, err
+			return nil, eof(err)
 		}
 		key, ok := token.(string)
 		if !ok {
