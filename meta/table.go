@@ -76,7 +76,11 @@ func (t Table[V]) Starting(start string, parts ...string) Range {
 	k := t.Key(parts...)
 	from := appendPart(slices.Clone(k.raw), start)
 	from = from[:len(from)-1]
-	return Range{From: from, To: successor(from), guards: k.Guards()}
+	to := successor(from)
+	if start == "" {
+		from = append(from, endByte) // without the row that has parts alone
+	}
+	return Range{From: from, To: to, guards: k.Guards()}
 }
 
 // After is r without the rows up to and including the one with these parts and all rows beneath it.

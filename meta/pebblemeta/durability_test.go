@@ -81,6 +81,11 @@ func readings(table meta.Table[string], log meta.Log) []reading {
 		}
 	}
 	group := table.Prefix("a")
+	below := func(name string) meta.Range {
+		r := group
+		r.To = table.Key("a", name).Raw()
+		return r
+	}
 	return []reading{
 		{"a get of a row just put", true, get("3")},
 		{"a get of a row just deleted", true, get("5")},
@@ -93,10 +98,12 @@ func readings(table meta.Table[string], log meta.Log) []reading {
 		{"a scan limited to end at it", true, scan(group.Limited(2), 0)},
 		{"a scan backwards over it", true, scan(group.Reversed(), 2)},
 		{"a scan backwards left before it", false, scan(table.Prefix("b").Reversed(), 0)},
+		{"a scan backwards that ends at it", true, scan(below("4").Reversed(), 1)},
+		{"a scan backwards left just before it", false, scan(below("5").Reversed(), 1)},
 		{"a scan of a range emptied just now", true, scan(table.Starting("5", "a"), 0)},
 		{"a scan backwards over a row just deleted", true, scan(group.Reversed(), 1)},
 		{"a scan of a range always empty", false, scan(table.Starting("7", "a"), 0)},
-		{"a scan of the log", true, scan(log.After(meta.Position{}), 0)},
+		{"a scan of the log", true, scan(log.After(meta.Position{Version: 1}), 0)},
 		{"a scan of what has been trimmed", true, func(ctx context.Context, r meta.Reader) error {
 			rg := log.After(meta.Position{})
 			rg.To = log.Entry(meta.Position{Version: 2})
@@ -177,6 +184,57 @@ func change(ctx context.Context, s meta.Store, table meta.Table[string], log met
 		return errors.Join(table.Put(tx, "", "a", "3"), table.Delete(tx, "a", "5"),
 			tx.Append(log, []byte("second")), tx.Trim(log, meta.Position{Version: 1}))
 	})
+}
+
+// However a view and a commit interleave, the view does not return what the commit wrote before it is durable.
+func TestNoViewReturnsACommitDuringItsSync(t *testing.T) {
+	const readers = 6
+	const rounds = 1000 // few enough not to change logs, which waits for a sync itself
+	table := meta.NewTable[int](0x10, "rows")
+	disk := &heldDisk{MemFS: vfs.NewMem()}
+	s := open(t, "meta", pebblemeta.Options{FS: disk.fs()})
+	var synced atomic.Int64
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	for range readers {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				n := 0
+				err := s.View(context.Background(), func(r meta.Reader) (err error) {
+					n, _, err = table.Find(ctx, r, "counter")
+					return err
+				})
+				if after := int(synced.Load()); err == nil && n > after {
+					t.Errorf("a view returned %d when only %d was durable", n, after)
+					return
+				}
+			}
+		})
+	}
+	for i := 1; i <= rounds && !t.Failed(); i++ {
+		duringSync(t, disk, func() {
+			for range 20 {
+				runtime.Gosched()
+			}
+			for readable := false; !readable; {
+				if err := s.Update(t.Context(), meta.LockSet{}, func(tx meta.Tx) error {
+					readable = tx.Version() >= uint64(i)
+					return nil
+				}); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+			for range 20 {
+				runtime.Gosched()
+			}
+			synced.Store(int64(i))
+		}, func() error {
+			return s.Update(t.Context(), meta.LockSet{}.Write(table.Key("counter")), func(tx meta.Tx) error { return table.Put(tx, i, "counter") })
+		})
+	}
+	cancel()
+	wg.Wait()
 }
 
 // What a view waits for would really be gone: the disk does not have it yet.

@@ -3,7 +3,11 @@ package pebblemeta
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -62,6 +66,51 @@ func TestAPanicOfPebbleInACommitStopsTheStore(t *testing.T) {
 	if err := s.Close(); !errors.Is(err, meta.ErrClosed) {
 		t.Errorf("closing ended with %v", err)
 	}
+}
+
+func TestLocksThatShareAStripe(t *testing.T) {
+	key := func(name string) meta.Key { return meta.NewTable[string](0x10, "rows").Key(name) }
+	acquire := func(s *stripes, locks meta.LockSet) held { return s.acquire(locks.Declare().Locks(), &atomic.Uint64{}) }
+	t.Run("are taken in the strongest mode", func(t *testing.T) {
+		s := newStripes(1)
+		for _, locks := range []meta.LockSet{
+			meta.LockSet{}.Read(key("a"), key("c")).Write(key("b")),
+			meta.LockSet{}.Write(key("a")).Read(key("b"), key("c")),
+		} {
+			h := acquire(s, locks)
+			if s.table[0].TryRLock() {
+				t.Error("others may read what is to be written")
+			}
+			h.release()
+		}
+		if !s.table[0].TryLock() {
+			t.Error("not given back")
+		}
+	})
+	t.Run("do not lead to a circle of waits", func(t *testing.T) {
+		s := newStripes(3)
+		names := []string{"a", "b", "c", "d", "e", "f"}
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for range 200 {
+					var locks meta.LockSet
+					for range 4 {
+						k := key(names[rand.IntN(len(names))])
+						if rand.IntN(2) == 0 {
+							locks = locks.Write(k)
+						} else {
+							locks = locks.Read(k)
+						}
+					}
+					h := acquire(s, locks)
+					runtime.Gosched()
+					h.release()
+				}
+			})
+		}
+		wg.Wait()
+	})
 }
 
 func TestFormatsAreUpgradedStepByStep(t *testing.T) {

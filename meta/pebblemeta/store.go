@@ -68,7 +68,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	s := &Store{log: o.Logger, stripe: newStripes()}
+	s := &Store{log: o.Logger, stripe: newStripes(stripeCount)}
 	if err := s.start(dir, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("pebblemeta: open %s: %w", dir, err), s.closeFiles())
 	}

@@ -16,10 +16,12 @@ const stripeCount = 8192
 // stripes are locks by the hash of their name.
 type stripes struct {
 	seed  maphash.Seed
-	table [stripeCount]sync.RWMutex
+	table []sync.RWMutex
 }
 
-func newStripes() *stripes { return &stripes{seed: maphash.MakeSeed()} }
+func newStripes(n int) *stripes {
+	return &stripes{seed: maphash.MakeSeed(), table: make([]sync.RWMutex, n)}
+}
 
 // held are the stripes that a transaction holds.
 type held struct {
@@ -39,7 +41,7 @@ const (
 func (s *stripes) acquire(locks []meta.Lock, waits *atomic.Uint64) held {
 	marks := make([]mark, len(locks))
 	for i, l := range locks {
-		marks[i] = mark(maphash.Bytes(s.seed, l.Name)%stripeCount) << 1
+		marks[i] = mark(maphash.Bytes(s.seed, l.Name)%uint64(len(s.table))) << 1
 		if !l.Exclusive {
 			marks[i] |= shared
 		}
