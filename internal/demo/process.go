@@ -34,7 +34,7 @@ func (d *demo) start(ctx context.Context) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{command: exec.Command(d.o.Program, "serve", "--data", d.data(), "--listen", d.address), address: d.address, log: log, ended: make(chan error, 1)}
+	p := &process{command: exec.CommandContext(context.WithoutCancel(ctx), d.o.Program, "serve", "--data", d.data(), "--listen", d.address), address: d.address, log: log, ended: make(chan error, 1)}
 	p.command.Env = append(withoutSettings(os.Environ()), "ZAS_STORAGE_GCINTERVAL=1s") // for people who are watching
 	p.command.Stdout, p.command.Stderr = log, log
 	if err := p.command.Start(); err != nil {
@@ -73,7 +73,9 @@ func (p *process) ready(ctx context.Context) bool {
 // kill ends the process as a power cut would, as far as the process is concerned.
 func (p *process) kill() error {
 	err := p.command.Process.Kill()
-	<-p.ended
+	if ended := <-p.ended; ended == nil { // killed, as it should be, unless it had ended before
+		err = errors.Join(err, errors.New("the server had ended by itself"))
+	}
 	return errors.Join(err, p.log.Close())
 }
 
@@ -95,8 +97,9 @@ func withoutSettings(environ []string) []string {
 }
 
 // freeAddress is a loopback address that nobody listens on at the moment.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddress(ctx context.Context) (string, error) {
+	var c net.ListenConfig
+	l, err := c.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}

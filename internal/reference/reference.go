@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/zot-artifact-store/zas/fault"
@@ -75,7 +77,7 @@ func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 func render(fail func(http.ResponseWriter, *http.Request, error), path string, c *fault.Code) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	fail(w, httptest.NewRequest(http.MethodGet, path, nil), c)
+	fail(w, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}, RequestURI: path}, c)
 	return w
 }
 
@@ -91,7 +93,7 @@ func renderS3(c *fault.Code) (string, error) {
 func renderOCI(c *fault.Code) (string, error) {
 	w := render(oci.New(oci.Options{}).Fail, "/v2/", c)
 	if w.Body.Len() == 0 {
-		return fmt.Sprint(w.Code), nil
+		return strconv.Itoa(w.Code), nil
 	}
 	var body struct{ Errors []struct{ Code string } }
 	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {

@@ -18,7 +18,7 @@ import (
 )
 
 // listen opens the listener and serves on it: probes at once, the rest when handler is there.
-func (s *Server) listen() error {
+func (s *Server) listen(ctx context.Context) error {
 	h := s.options.Config.HTTP
 	limits := patience{read: time.Duration(h.ReadTimeout), write: time.Duration(h.WriteTimeout), now: time.Now}
 	s.http = &http.Server{
@@ -36,7 +36,8 @@ func (s *Server) listen() error {
 		s.http.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get}
 	}
 	var err error
-	if s.listener, err = net.Listen("tcp", h.Listen()); err != nil {
+	var listening net.ListenConfig
+	if s.listener, err = listening.Listen(ctx, "tcp", h.Listen()); err != nil {
 		return err
 	}
 	go func() { // ends with the listener, which close closes

@@ -69,7 +69,7 @@ func (s *Server) open(ctx context.Context) error {
 	if s.root, err = rootCredentials(dir.Path, s.options.Root); err != nil {
 		return err
 	}
-	if err := s.listen(); err != nil {
+	if err := s.listen(ctx); err != nil {
 		return err
 	}
 	handler, err := s.build(ctx, dir.Path)

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -79,7 +80,7 @@ func (h *instrumented) serve(w *Response, r *http.Request) (aborted bool) {
 		if problem == nil {
 			return
 		}
-		if problem == http.ErrAbortHandler {
+		if err, ok := problem.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			aborted = true
 			return
 		}
