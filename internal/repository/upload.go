@@ -76,7 +76,12 @@ func (s *Service) AppendUpload(ctx context.Context, c Chunk) (content.Upload, er
 	if up, err := s.Upload(ctx, c.Session); err != nil {
 		return up, err
 	}
-	return s.content.Append(ctx, c.ID, c.At, c.Body)
+	return s.append(ctx, c)
+}
+
+// append adds a chunk although its sender may have left: the end of the body says so, and what came before it is kept.
+func (s *Service) append(ctx context.Context, c Chunk) (content.Upload, error) {
+	return s.content.Append(context.WithoutCancel(ctx), c.ID, c.At, c.Body)
 }
 
 // FinishUploadRequest ends a session: its bytes become a blob.
@@ -104,7 +109,7 @@ func (s *Service) FinishUpload(ctx context.Context, req FinishUploadRequest) (co
 		return up, s.ingest(ctx, push, s.content.AbortUpload(req.ID))
 	}
 	if req.Size != 0 {
-		if up, err = s.content.Append(ctx, req.ID, req.At, req.Body); err != nil {
+		if up, err = s.append(ctx, Chunk{req.Session, req.At, req.Body}); err != nil {
 			return up, err
 		}
 	}
