@@ -3,6 +3,8 @@ package cli
 import (
 	"io"
 	"os"
+	"os/exec"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +20,7 @@ func (p *program) demoCommand() *cobra.Command {
 		Short: "Show what the server does, on a temporary directory",
 		Args:  exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			self, err := os.Executable()
+			self, err := ownPath()
 			if err != nil {
 				return err
 			}
@@ -32,6 +34,15 @@ func (p *program) demoCommand() *cobra.Command {
 	}
 	c.Flags().BoolVar(&stay, "stay", false, "keep serving at the end, until Ctrl-C, also without a terminal")
 	return c
+}
+
+// ownPath is where this program can be started again, under the name by which it was called.
+func ownPath() (string, error) {
+	path, err := exec.LookPath(os.Args[0])
+	if err != nil {
+		return os.Executable()
+	}
+	return filepath.Abs(path)
 }
 
 // isTerminal says whether somebody sits there: r is a character device, and not the one that is always empty.
