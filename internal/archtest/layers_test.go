@@ -26,7 +26,7 @@ func layers() []layer {
 		{"protocols", []string{"internal/s3", "internal/oci"}, []string{"words", "ports", "domain"}},
 		{"assembly", []string{"internal/config", "internal/telemetry", "internal/server", "internal/demo", "internal/reference", "internal/cli", "standard", "cmd/zas"},
 			[]string{"words", "ports", "adapters", "domain", "protocols"}},
-		{"models", []string{"internal/content/collectionmodel"}, nil},
+		{"models", []string{"internal/content/collectionmodel"}, []string{"words", "ports"}},
 		{"tests", []string{"internal/archtest", "internal/e2e", "internal/e2e/instance", "internal/e2e/wire", "internal/e2e/crash", "bench"},
 			[]string{"words", "ports", "adapters", "contracts", "domain", "protocols", "assembly"}},
 	}
