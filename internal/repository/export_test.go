@@ -2,6 +2,7 @@ package repository
 
 import (
 	"context"
+	"errors"
 
 	"github.com/zot-artifact-store/zas/meta"
 )
@@ -48,6 +49,14 @@ func Evidence(ctx context.Context, r meta.Reader, repo string) (n int) {
 		n++
 	}
 	return n
+}
+
+// MarkClosing takes the faces of a name away, as PlanClose does where there is much evidence.
+func MarkClosing(ctx context.Context, m meta.Store, repo string) error {
+	name, mark := Names.Key(repo), closing.Key(repo)
+	return m.Update(ctx, meta.LockSet{}.Write(name, mark), func(tx meta.Tx) error {
+		return errors.Join(Names.PutKey(tx, name, Name{Owner: "alice"}), closing.PutKey(tx, mark, struct{}{}))
+	})
 }
 
 // MaxSweep is how many manifests go in one transaction.
