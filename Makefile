@@ -1,4 +1,4 @@
-# make demo    what the server does, in half a minute (needs Go alone)
+# make demo    what the server does, seen (needs Go alone; the first build takes a minute)
 # make test    every test, with all the set-up that they need
 
 GO ?= go

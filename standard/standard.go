@@ -43,7 +43,13 @@ func newS3(h module.Host[server.Given], c s3Config) (server.Protocol, error) {
 		Keys: h.Given.Keys, Region: c.Region, Strict: c.StrictRegion, SmallChunks: c.SmallChunks, Now: h.Given.Now,
 	}
 	handler := s3.New(s3.Options{Objects: h.Given.Objects, Verifier: verifier, Authorizer: h.Given.Authorizer, Region: c.Region})
-	return server.Protocol{Name: h.Name, Handler: handler, Fail: s3.Fail}, nil
+	return server.Protocol{Name: h.Name, Handler: handler, Grows: growsS3, Fail: s3.Fail}, nil
+}
+
+// growsS3 says whether a request writes: any PUT, and the begin of a multipart upload. The POSTs that complete an upload or delete
+// many objects are let through: they give room back, now or later.
+func growsS3(r *http.Request) bool {
+	return r.Method == http.MethodPut || r.Method == http.MethodPost && r.URL.Query().Has("uploads")
 }
 
 // ociConfig is `extensions.oci`.
@@ -60,5 +66,8 @@ func newOCI(h module.Host[server.Given], c ociConfig) (server.Protocol, error) {
 		path := r.URL.EscapedPath()
 		return path == "/v2" || strings.HasPrefix(path, "/v2/")
 	}
-	return server.Protocol{Name: h.Name, Handler: handler, Matches: matches, Fail: handler.Fail}, nil
+	grows := func(r *http.Request) bool {
+		return r.Method == http.MethodPut || r.Method == http.MethodPatch || r.Method == http.MethodPost
+	}
+	return server.Protocol{Name: h.Name, Handler: handler, Matches: matches, Grows: grows, Fail: handler.Fail}, nil
 }

@@ -44,7 +44,7 @@ func (s *Server) build(ctx context.Context, dir string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.dispatch(protocols), nil
+	return s.dispatch(protocols, opened.extents), nil
 }
 
 // domainOptions is the configuration in the words of the domain.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/zot-artifact-store/zas/auth"
+	"github.com/zot-artifact-store/zas/extent"
 	"github.com/zot-artifact-store/zas/fault"
 	"github.com/zot-artifact-store/zas/internal/telemetry"
 	"github.com/zot-artifact-store/zas/module"
@@ -37,15 +38,18 @@ type Protocol struct {
 	Handler http.Handler
 	// Matches says whether a request is the protocol's. nil: the protocol takes what no other does; one at most.
 	Matches func(r *http.Request) bool
-	// Fail answers in the protocol's form for the server itself, after a panic. nil: plain text.
+	// Grows says whether a request may make the store larger: it is refused while the disk has no room, before its body
+	// is read. Reads, deletes and what ends an upload go on. nil: none does.
+	Grows func(r *http.Request) bool
+	// Fail answers in the protocol's form for the server itself: after a panic, on a full disk. nil: plain text.
 	Fail func(w http.ResponseWriter, r *http.Request, err error)
 }
 
 // dispatch hands each request to the protocol that matches.
-func (s *Server) dispatch(protocols []Protocol) http.Handler {
+func (s *Server) dispatch(protocols []Protocol, room extent.FreeSpace) http.Handler {
 	instruments := telemetry.HTTP{Logger: s.options.Logger, Metrics: s.metrics, Now: time.Now}
 	instrument := func(p Protocol) http.Handler {
-		return instruments.Instrument(telemetry.Face{Protocol: p.Name, Handler: p.Handler, Fail: p.Fail})
+		return instruments.Instrument(telemetry.Face{Protocol: p.Name, Handler: whileThereIsRoom(room, p), Fail: p.Fail})
 	}
 	type route struct {
 		matches func(*http.Request) bool
@@ -68,6 +72,25 @@ func (s *Server) dispatch(protocols []Protocol) http.Handler {
 			}
 		}
 		rest.ServeHTTP(w, r)
+	})
+}
+
+// whileThereIsRoom is the handler of p, which gets no request that makes the store larger while the disk is full.
+func whileThereIsRoom(room extent.FreeSpace, p Protocol) http.Handler {
+	if p.Grows == nil || p.Fail == nil {
+		return p.Handler
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p.Grows(r) {
+			if free, err := room.Free(); err == nil && free == 0 {
+				if told, ok := w.(*telemetry.Response); ok {
+					told.SetError(fault.StorageFull)
+				}
+				p.Fail(w, r, fault.StorageFull)
+				return
+			}
+		}
+		p.Handler.ServeHTTP(w, r)
 	})
 }
 
