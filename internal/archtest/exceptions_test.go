@@ -7,9 +7,6 @@ func exceptions() map[string]string {
 	return map[string]string{
 		"var fault.all":                      "the list that the declarations beside it fill before any code runs",
 		"change fault/codes.go":              "the same",
-		"var internal/telemetry.buffers":     "a pool holds nothing but spare memory",
-		"var internal/content.chunks":        "a pool holds nothing but spare memory",
-		"var internal/content.blocks":        "a pool holds nothing but spare memory",
 		"var cmd/zas.version":                "the linker sets it",
 		"context meta/pebblemeta/options.go": "slog asks for a context where Pebble's logger has none",
 	}

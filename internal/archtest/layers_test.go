@@ -45,7 +45,7 @@ func siblings() map[string][]string {
 		"internal/cli":        {"internal/config", "internal/telemetry", "internal/server", "internal/demo"},
 		"standard":            {"internal/server"},
 		"cmd/zas":             {"internal/cli", "standard"},
-		"internal/e2e":        {"internal/e2e/instance", "internal/e2e/wire", "internal/e2e/crash"},
+		"internal/e2e":        {"internal/e2e/instance", "internal/e2e/wire"},
 		"internal/e2e/crash":  {"internal/e2e/instance", "internal/e2e/wire"},
 		"internal/e2e/wire":   {"internal/e2e/instance"},
 		"bench":               {"internal/e2e/instance", "internal/e2e/wire"},
