@@ -66,7 +66,7 @@ func TestASenderMayBeSlowForAsLongAsItLikes(t *testing.T) {
 		go func() {
 			_, _ = io.WriteString(client, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 60\r\n\r\n")
 			for range 60 {
-				<-time.After(50 * time.Second)
+				time.Sleep(50 * time.Second)
 				_, _ = io.WriteString(client, "x")
 			}
 		}()
@@ -124,7 +124,7 @@ func TestAHandlerMayTakeLongAfterTheBody(t *testing.T) {
 		client := overPipe(t, func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.ReadAll(r.Body)
 			_, _ = r.Body.Read(make([]byte, 1)) // past the end, as many readers do
-			<-time.After(time.Hour)
+			time.Sleep(time.Hour)
 			if err := r.Context().Err(); err != nil {
 				t.Errorf("the request was cancelled: %v", err)
 			}
@@ -147,7 +147,7 @@ func TestAReceiverMayBeSlowForAsLongAsItLikes(t *testing.T) {
 		_, _ = io.WriteString(client, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 		total := 0
 		for buffer := make([]byte, 2<<10); ; {
-			<-time.After(time.Second) // 64 KiB, one deadline, take 32 s
+			time.Sleep(time.Second) // 64 KiB, one deadline, take 32 s
 			n, err := client.Read(buffer)
 			total += n
 			if err == io.EOF {
