@@ -1,0 +1,189 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/zot-artifact-store/zas/digest"
+	"github.com/zot-artifact-store/zas/internal/e2e/wire"
+)
+
+// stream is base with its beginning changed, without a copy.
+type stream struct {
+	head, rest []byte
+}
+
+func newStream(base []byte, i int) *stream {
+	head := fmt.Appendf(nil, "%016d", i)
+	return &stream{head, base[len(head):]}
+}
+
+// Read implements io.Reader.
+func (s *stream) Read(p []byte) (int, error) {
+	from := &s.head
+	if len(s.head) == 0 {
+		from = &s.rest
+	}
+	if len(*from) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, *from)
+	*from = (*from)[n:]
+	return n, nil
+}
+
+// large is one body of 64 MiB after the other.
+func large(s *session) error {
+	if err := s.bucket(); err != nil {
+		return err
+	}
+	steps := []func() error{s.largePut, s.largePush, s.largeGet}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scheme is for the names of the cases.
+func (s *session) scheme() string {
+	if s.name == "large-tls" {
+		return "https"
+	}
+	return "http"
+}
+
+func (s *session) hashing(path string, n int) (cost, error) {
+	return s.measure("floor", &s.floor.process, n, 1, func(i int) error {
+		return s.aside(wire.Request{Method: http.MethodPut, Path: path, Stream: newStream(s.large, i), Size: largeSize})
+	})
+}
+
+func (s *session) largePut() error {
+	n := s.count(30)
+	floor, err := s.hashing("/sha256-md5", n)
+	if err != nil {
+		return err
+	}
+	put, err := s.measure("put", s.server, n, 1, func(i int) error {
+		return s.do(wire.Request{Method: http.MethodPut, Path: fmt.Sprintf("/bench/large/%d", i), Stream: newStream(s.large, i), Size: largeSize})
+	})
+	if err != nil {
+		return err
+	}
+	s.add("PUT 64 MiB, "+s.scheme(), limit{ratio: 1.25}, put, floor)
+	return nil
+}
+
+func (s *session) largePush() error {
+	n := s.count(30)
+	floor, err := s.hashing("/sha256", n)
+	if err != nil {
+		return err
+	}
+	digests := make([]digest.Digest, n)
+	for i := range digests {
+		if digests[i], _, err = digest.Compute(newStream(s.large, 1000+i)); err != nil {
+			return err
+		}
+	}
+	push, err := s.measure("push", s.server, n, 1, func(i int) error {
+		a, err := s.client.OCI(s.ctx, wire.Request{Method: http.MethodPost, Path: "/v2/push/blobs/uploads/"})
+		if err != nil {
+			return err
+		}
+		if err := a.Want(http.StatusAccepted); err != nil {
+			return err
+		}
+		a, err = s.client.OCI(s.ctx, wire.Request{
+			Method: http.MethodPut, Path: a.Header.Get("Location") + "?digest=" + digests[i].String(),
+			Stream: newStream(s.large, 1000+i), Size: largeSize,
+		})
+		if err != nil {
+			return err
+		}
+		return a.Want(http.StatusCreated)
+	})
+	if err != nil {
+		return err
+	}
+	s.add("OCI blob push 64 MiB, "+s.scheme(), limit{ratio: 1.25}, push, floor)
+	return nil
+}
+
+func (s *session) largeGet() error {
+	n, aim := s.count(100), limit{ratio: 1.2}
+	if s.scheme() == "https" {
+		aim.ratio = 1.1
+	}
+	whole := func(c *wire.Client, path string, s3 bool) error {
+		a, size, err := c.Discard(s.ctx, wire.Request{Method: http.MethodGet, Path: path}, s3)
+		if err == nil && size != largeSize {
+			err = fmt.Errorf("%s: %d bytes", path, size)
+		}
+		if err != nil {
+			return err
+		}
+		return a.Want(http.StatusOK)
+	}
+	get := func(int) error { return whole(s.client, "/bench/large/0", true) }
+	if err := get(0); err != nil { // the first read since the start is checked: that is another case
+		return err
+	}
+	floor, err := s.measure("floor", &s.floor.process, n, 1, func(int) error { return whole(s.beside, "/file", false) })
+	if err != nil {
+		return err
+	}
+	c, err := s.measure("get", s.server, n, 1, get)
+	if err != nil {
+		return err
+	}
+	s.add("GET 64 MiB, "+s.scheme(), aim, c, floor)
+	return nil
+}
+
+// manyUploads is the memory that 32 uploads of 256 MiB take at the same time.
+func manyUploads(s *session) error {
+	if err := s.bucket(); err != nil {
+		return err
+	}
+	if err := s.server.forget(); err != nil {
+		return err
+	}
+	const uploads = 32
+	pieces := 4
+	if s.quick {
+		pieces = 1
+	}
+	var begin sync.WaitGroup
+	begin.Add(uploads)
+	c, err := s.measure("uploads", s.server, uploads, uploads, func(i int) error {
+		begin.Done()
+		begin.Wait()
+		var parts []io.Reader
+		for piece := range pieces {
+			parts = append(parts, newStream(s.large, pieces*i+piece))
+		}
+		return s.do(wire.Request{
+			Method: http.MethodPut, Path: fmt.Sprintf("/bench/many/%d", i), Stream: io.MultiReader(parts...), Size: int64(pieces) * largeSize,
+		})
+	})
+	if err != nil {
+		return err
+	}
+	_, highest, err := s.server.memory()
+	if err != nil {
+		return err
+	}
+	size := pieces * largeSize >> 20
+	s.addMemory(fmt.Sprintf("32 uploads of %d MiB at once, highest", size), 512, highest)
+	s.add(fmt.Sprintf("each of the 32 uploads of %d MiB", size), limit{}, c, cost{})
+	time.Sleep(time.Second)
+	now, _, err := s.server.memory()
+	s.put(row{name: "memory a second later", aim: "–", measured: fmt.Sprintf("%.0f MiB", now), floor: "–", ratio: "–"})
+	return err
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/zot-artifact-store/zas/internal/e2e/instance"
+	"github.com/zot-artifact-store/zas/internal/e2e/wire"
+)
+
+const (
+	smallSize = 4 << 10
+	largeSize = 64 << 20
+	clients   = 16
+)
+
+// bench is a whole run.
+type bench struct {
+	options
+	dir  string
+	rows []row
+}
+
+// session is a group of cases on one server, with a floor beside it.
+type session struct {
+	*bench
+	ctx    context.Context //nolint:containedctx // of the group
+	name   string
+	server *process
+	client *wire.Client
+	floor  *floor
+	beside *wire.Client
+	large  []byte // largeSize random bytes
+}
+
+// group starts a server and its floor, and runs the cases.
+func (b *bench) group(ctx context.Context, g group) (err error) {
+	dir, err := os.MkdirTemp(b.dir, g.name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	s := &session{bench: b, ctx: ctx, name: g.name, large: random(largeSize)}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, s.large, 0o600); err != nil {
+		return err
+	}
+	o := instance.Options{Binary: b.binary, Data: filepath.Join(dir, "data"), Env: []string{"ZAS_LOG_OUTPUT=" + filepath.Join(dir, "log")}}
+	if g.secure {
+		if o.Cert, err = instance.NewCert(dir); err != nil {
+			return err
+		}
+	}
+	i, err := instance.Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, i.Kill()) }()
+	if s.floor, err = startFloor(ctx, file, o.Cert); err != nil {
+		return err
+	}
+	defer s.floor.stop()
+	s.server = &process{pid: i.PID, metrics: i.URL + "/metrics", client: i.Client(1)}
+	s.client = wire.To(i, 2*clients)
+	s.beside = &wire.Client{HTTP: i.Client(2 * clients), URL: s.floor.url}
+	return g.run(s)
+}
+
+func random(size int) []byte {
+	b := make([]byte, size)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(b) // never fails
+	return b
+}
+
+// count is how often a case runs its operation.
+func (s *session) count(n int) int {
+	if s.quick {
+		return max(1, n/10)
+	}
+	return n
+}
+
+// measure runs op n times from so many clients, and says what one of them cost p.
+func (s *session) measure(what string, p *process, n, clients int, op func(i int) error) (cost, error) {
+	stop := s.record(what, p)
+	before, err := p.read()
+	if err != nil {
+		return cost{}, err
+	}
+	if err := repeat(n, clients, op); err != nil {
+		return cost{}, fmt.Errorf("%s: %w", what, err)
+	}
+	after, err := p.read()
+	if err := errors.Join(err, stop()); err != nil {
+		return cost{}, err
+	}
+	u, wall := after.since(before), after.at.Sub(before.at)
+	return cost{
+		cpu: u.cpu.Seconds() / float64(n), syncs: u.syncs / float64(n), rate: float64(n) / wall.Seconds(), measured: true,
+	}, nil
+}
+
+// cost is that of one operation.
+type cost struct {
+	cpu      float64 // seconds of the server
+	syncs    float64 // of the metadata's log
+	rate     float64 // operations per second
+	measured bool
+}
+
+// repeat runs op n times from so many clients. It ends at the first error.
+func repeat(n, clients int, op func(i int) error) error {
+	var next atomic.Int64
+	var failed atomic.Bool
+	errs := make([]error, clients)
+	var all sync.WaitGroup
+	for c := range clients {
+		all.Go(func() {
+			for !failed.Load() {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				if errs[c] = op(i); errs[c] != nil {
+					failed.Store(true)
+				}
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// record records a profile of p with perf until the returned function is called.
+func (s *session) record(what string, p *process) (stop func() error) {
+	if s.profile == "" || p != s.server {
+		return func() error { return nil }
+	}
+	file := filepath.Join(s.profile, s.name+" "+what+".perf")
+	c := exec.Command("perf", "record", "-q", "-F", "499", "-g", "-o", file, "-p", strconv.Itoa(p.pid))
+	c.Stderr = os.Stderr
+	if err := c.Start(); err != nil {
+		return func() error { return err }
+	}
+	return func() error {
+		_ = c.Process.Signal(syscall.SIGINT)
+		_ = c.Wait() // its exit code is that of the signal
+		return nil
+	}
+}
