@@ -32,7 +32,8 @@ type Stored struct {
 // fault.EntityTooLarge, fault.PreconditionFailed, fault.KeyNotFound (If-Match on an absent key), fault.ChecksumMismatch,
 // fault.Incomplete, fault.StorageFull, those of the body.
 func (s *Service) Put(ctx context.Context, req PutRequest) (Stored, error) {
-	if err := s.checkPut(ctx, &req); err != nil {
+	early, err := s.checkPut(ctx, &req)
+	if err != nil {
 		return Stored{}, err
 	}
 	keep := req.Integrity.Algorithm
@@ -52,48 +53,52 @@ func (s *Service) Put(ctx context.Context, req PutRequest) (Stored, error) {
 		MD5: sums.Get(content.MD5), Checksum: checksumOf(keep, sums), SHA256: sums.Get(content.SHA256),
 	}
 	err = s.content.Commit(ctx, staged, func(r meta.Reader) (meta.Step, error) {
-		p, err := findPlace(ctx, r, req.Bucket, req.Key)
+		p, err := s.placeOf(ctx, r, &req, &early)
 		if err != nil {
-			return meta.Step{}, err
-		}
-		if err := req.If.check(p.current); err != nil {
 			return meta.Step{}, err
 		}
 		named, err := s.planBytes(ctx, r, staged, &v, objectEdge(req.Bucket, req.Key, v.ID))
 		if err != nil {
 			return meta.Step{}, err
 		}
-		return s.planWrite(ctx, r, p, v, named, req.By)
+		return s.planWrite(ctx, r, *p, v, named, req.By)
 	})
 	v.Null = true
 	return Stored{v, identify(staged.Digest(), v.Size)}, err
 }
 
-// checkPut is all that can be refused without the body.
-func (s *Service) checkPut(ctx context.Context, req *PutRequest) error {
+// checkPut is all that can be refused without the body. It returns the place as it was then.
+func (s *Service) checkPut(ctx context.Context, req *PutRequest) (p *place, err error) {
 	if err := CheckKey(req.Key); err != nil {
-		return err
+		return nil, err
 	}
 	if err := req.Metadata.check(); err != nil {
-		return err
+		return nil, err
 	}
 	switch {
 	case req.Size < 0:
-		return fault.LengthRequired
+		return nil, fault.LengthRequired
 	case req.Size > s.o.MaxPut:
-		return fault.EntityTooLarge
+		return nil, fault.EntityTooLarge
 	}
-	return s.meta.View(ctx, func(r meta.Reader) error {
-		if req.If == (WriteCondition{}) {
-			_, err := findBucket(ctx, r, req.Bucket)
-			return err
-		}
-		p, err := findPlace(ctx, r, req.Bucket, req.Key)
-		if err != nil {
-			return err
-		}
-		return req.If.check(p.current)
+	err = s.meta.View(ctx, func(r meta.Reader) error {
+		p, err = s.placeOf(ctx, r, req, new(*place))
+		return err
 	})
+	return p, err
+}
+
+// placeOf finds the place and checks the condition. What was found early serves the first try: the transaction sees to it that it still holds.
+func (s *Service) placeOf(ctx context.Context, r meta.Reader, req *PutRequest, early **place) (*place, error) {
+	if p := *early; p != nil {
+		*early = nil
+		return p, nil
+	}
+	p, err := findPlace(ctx, r, req.Bucket, req.Key)
+	if err != nil {
+		return nil, err
+	}
+	return &p, req.If.check(p.current)
 }
 
 // planBytes is the step that names staged bytes for v, which it tells where they are.

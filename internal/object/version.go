@@ -40,14 +40,21 @@ type Version struct {
 // ETag is the entity tag without quotes: the MD5, with the number of parts of a multipart upload after a dash.
 func (v *Version) ETag() string { return etag(v.MD5, v.PartCount) }
 
+// AppendETag appends the entity tag to b.
+func (v *Version) AppendETag(b []byte) []byte { return appendETag(b, v.MD5, v.PartCount) }
+
 func etag(md5 []byte, parts int) string {
-	b := make([]byte, 0, 2*len(md5)+6)
+	var b [48]byte
+	return string(appendETag(b[:0], md5, parts))
+}
+
+func appendETag(b, md5 []byte, parts int) []byte {
 	b = hex.AppendEncode(b, md5)
 	if parts > 0 {
 		b = append(b, '-')
 		b = strconv.AppendInt(b, int64(parts), 10)
 	}
-	return string(b)
+	return b
 }
 
 // Time is when the version was written.

@@ -73,13 +73,15 @@ func (p place) order() uint64 {
 // bytes.
 func (s *Service) planWrite(ctx context.Context, r meta.Reader, p place, v Version, named meta.Step, by Actor) (meta.Step, error) {
 	v.Null, v.Order = true, p.order()
+	digest := v.digest().String()
 	e := event.Event{
 		Kind: event.ObjectCreated, Time: v.Modified, Principal: by.Principal, Request: by.Request,
-		Name: p.bucket, Key: p.key, Version: v.ID, Digest: v.digest().String(), Objects: 1, Bytes: v.Size,
+		Name: p.bucket, Key: p.key, Version: v.ID, Digest: digest, Objects: 1, Bytes: v.Size,
 	}
 	steps := []meta.Step{p.hold(), named}
 	if v.Inline != "" {
-		steps = append(steps, repository.IndexInline(p.bucket, referrer(p.key, v.ID), v.inline()))
+		in := repository.Inline{Content: digest, Size: v.Size, Location: v.Inline}
+		steps = append(steps, repository.IndexInline(p.bucket, referrer(p.key, v.ID), in))
 	}
 	if p.current != nil {
 		removed, err := s.planRemove(ctx, r, p.bucket, p.key, p.current)

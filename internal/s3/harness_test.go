@@ -33,16 +33,22 @@ type server struct {
 }
 
 func newServer(t testing.TB) *server {
+	return newServerOver(t, content.Options{InlineMax: inlineMax}, func() (*pebblemeta.Store, error) {
+		return pebblemeta.Open("meta", pebblemeta.Options{FS: vfs.NewMem(), CacheBytes: 1 << 20, MemTableBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler)})
+	})
+}
+
+func newServerOver(t testing.TB, o content.Options, open func() (*pebblemeta.Store, error)) *server {
 	t.Helper()
 	s := &server{t: t, now: time.Date(2026, 11, 2, 3, 4, 5, 0, time.UTC)}
-	s.Server = httptest.NewServer(s.handler())
+	s.Server = httptest.NewServer(s.handler(o, open))
 	s.Client().Transport.(*http.Transport).DisableCompression = true
 	t.Cleanup(s.Close)
 	return s
 }
 
-func (s *server) handler() *s3.Handler {
-	m, err := pebblemeta.Open("meta", pebblemeta.Options{FS: vfs.NewMem(), CacheBytes: 1 << 20, MemTableBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler)})
+func (s *server) handler(o content.Options, open func() (*pebblemeta.Store, error)) *s3.Handler {
+	m, err := open()
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -53,7 +59,8 @@ func (s *server) handler() *s3.Handler {
 		s.t.Fatal(err)
 	}
 	clock := func() time.Time { return s.now }
-	c, err := content.Open(s.t.Context(), m, e, content.Options{InlineMax: inlineMax, Now: clock})
+	o.Now = clock
+	c, err := content.Open(s.t.Context(), m, e, o)
 	if err != nil {
 		s.t.Fatal(err)
 	}

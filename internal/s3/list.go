@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/zot-artifact-store/zas/fault"
@@ -96,6 +97,8 @@ func (l *listing) find(ctx context.Context, c *call) ([]object.Item, bool, error
 
 // items writes the page: first the keys, then the common prefixes.
 func (l *listing) items(x *document, list []object.Item, owner bool) {
+	const usual = 400 // bytes of an item
+	x.b = slices.Grow(x.b, usual*len(list))
 	for _, it := range list {
 		if it.Version == nil {
 			continue
@@ -104,7 +107,9 @@ func (l *listing) items(x *document, list []object.Item, owner bool) {
 		x.open("Contents")
 		x.key("Key", it.Name, l.url)
 		x.time("LastModified", v.Time())
-		x.etag(v.ETag())
+		x.open("ETag")
+		x.b = append(v.AppendETag(append(x.b, "&quot;"...)), "&quot;"...)
+		x.close("ETag")
 		x.checksumNames(v.Checksum)
 		x.number("Size", v.Size)
 		x.text("StorageClass", "STANDARD")
