@@ -12,8 +12,13 @@ type Step struct {
 // Join is one Step that does the given ones in order, under all their locks. Steps without Do are skipped.
 func Join(steps ...Step) Step {
 	var joined Step
+	total := 0
 	for _, s := range steps {
-		joined.Locks = joined.Locks.Join(s.Locks)
+		total += len(s.Locks.locks)
+	}
+	joined.Locks = joined.Locks.grow(total) // at once: a manifest may name thousands of things
+	for _, s := range steps {
+		joined.Locks.locks = append(joined.Locks.locks, s.Locks.locks...)
 	}
 	joined.Do = func(ctx context.Context, tx Tx) error {
 		for _, s := range steps {
