@@ -99,9 +99,9 @@ func (s *Service) OpenBlob(ctx context.Context, req BlobRequest) (Blob, *content
 
 // blob is where a blob's bytes are: content, an object's inline version, or nowhere because they follow from the digest.
 type blob struct {
-	repo   string
 	size   int64
 	id     content.ID
+	member meta.Step // is stale once the repository has lost the content
 	inline Inline
 	row    meta.Key // of the inline version
 	empty  bool
@@ -111,9 +111,9 @@ type blob struct {
 func (s *Service) findBlob(ctx context.Context, r meta.Reader, repo string, d digest.Digest) (blob, error) {
 	switch c, err := s.content.Find(ctx, r, d); {
 	case err == nil:
-		holds, err := s.content.Holds(ctx, r, c.ID, repo)
-		if err != nil || holds {
-			return blob{repo: repo, size: c.Size, id: c.ID}, err
+		member, err := s.content.Member(ctx, r, c.ID, repo)
+		if !errors.Is(err, fault.BlobNotFound) {
+			return blob{size: c.Size, id: c.ID, member: member}, err
 		}
 	case !errors.Is(err, fault.BlobNotFound):
 		return blob{}, err
@@ -122,11 +122,11 @@ func (s *Service) findBlob(ctx context.Context, r meta.Reader, repo string, d di
 		if err != nil {
 			return blob{}, err
 		}
-		return blob{repo: repo, size: e.Value.Size, inline: e.Value, row: inlineBlobs.Key(e.Parts...)}, nil
+		return blob{size: e.Value.Size, inline: e.Value, row: inlineBlobs.Key(e.Parts...)}, nil
 	}
 	if d == artifact.EmptyDigest {
 		if has, err := hasEmpty(ctx, r, repo); err != nil || has {
-			return blob{repo: repo, size: int64(len(artifact.EmptyContent)), empty: true}, err
+			return blob{size: int64(len(artifact.EmptyContent)), empty: true}, err
 		}
 	}
 	return blob{}, absent(ctx, r, repo, fault.BlobNotFound, d.String())
@@ -145,8 +145,7 @@ func hasEmpty(ctx context.Context, r meta.Reader, repo string) (bool, error) {
 // planContent is the id of the content of a blob that is not the empty one, and the step that makes sure that it is still there and still the repository's.
 func (s *Service) planContent(ctx context.Context, r meta.Reader, b blob) (content.ID, meta.Step, error) {
 	if b.id != "" {
-		member, err := s.content.Member(ctx, r, b.id, b.repo)
-		return b.id, member, err
+		return b.id, b.member, nil
 	}
 	id, make, err := s.content.Materialise(ctx, r, b.inline.Location)
 	same := meta.Step{Locks: meta.LockSet{}.Read(b.row), Do: func(ctx context.Context, tx meta.Tx) error {
@@ -302,7 +301,8 @@ func (s *Service) source(ctx context.Context, r meta.Reader, req MountRequest) (
 			break
 		}
 		if req.Readable(repo) {
-			return blob{repo: repo, size: c.Size, id: c.ID}, nil
+			member, err := s.content.Member(ctx, r, c.ID, repo)
+			return blob{size: c.Size, id: c.ID, member: member}, err
 		}
 	}
 	return blob{}, missing

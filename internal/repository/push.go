@@ -166,6 +166,7 @@ func (p manifestPush) planNew(ctx context.Context, r meta.Reader) (meta.Step, er
 	}
 	steps := []meta.Step{register, p.content.LinkNew(own, content.Edge{Repository: repo, Kind: content.EdgeSelf, Referrer: d})}
 	var held linkRow
+	seen := make(map[content.ID]bool) // two digests may name one content
 	unreal := unrealError{repo: repo}
 	for _, n := range unique(p.parsed.names) {
 		id, member, err := p.member(ctx, r, repo, n)
@@ -174,7 +175,8 @@ func (p manifestPush) planNew(ctx context.Context, r meta.Reader) (meta.Step, er
 			unreal.digests = append(unreal.digests, n.digest)
 		case err != nil:
 			return meta.Step{}, err
-		case id != "" && !slices.Contains(held.Contents, id):
+		case id != "" && !seen[id]:
+			seen[id] = true
 			held.Contents = append(held.Contents, id)
 			steps = append(steps, member, p.content.LinkNew(id, content.Edge{Repository: repo, Kind: content.EdgeManifest, Referrer: d}))
 		}
