@@ -133,6 +133,13 @@ the data directory.
 
 Settings of the extensions stand under ` + "`extensions.NAME`" + ` (environment ` + "`ZAS_EXTENSIONS_NAME_SETTING`" + `); ` + "`enable: false`" + ` turns one off.
 
+| setting | default | what it does |
+| --- | --- | --- |
+| ` + "`extensions.s3.region`" + ` | ` + "`us-east-1`" + ` | the region that is told; requests may be signed for any |
+| ` + "`extensions.s3.strictRegion`" + ` | ` + "`false`" + ` | refuse requests that are signed for another region |
+| ` + "`extensions.s3.smallChunks`" + ` | ` + "`false`" + ` | accept signed chunks below 8 KiB, which AWS refuses |
+| ` + "`extensions.oci.realm`" + ` | ` + "`zas`" + ` | the realm of the Basic challenge |
+
 ## Keys of zot's
 
 These are accepted and mean nothing here; a warning says so at start:

@@ -39,7 +39,7 @@ func (s *Server) build(ctx context.Context, dir string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.publish(s.metrics)
+	d.publish(ctx, s.metrics)
 	protocols, err := s.protocols(d)
 	if err != nil {
 		return nil, err
@@ -80,13 +80,38 @@ func openDomain(ctx context.Context, life *module.Life, m meta.Store, e extent.S
 }
 
 // publish makes what the domain counts metrics.
-func (d Domain) publish(m *telemetry.Metrics) {
+func (d Domain) publish(ctx context.Context, m *telemetry.Metrics) {
+	total := recent(10*time.Second, func() usage.Usage { return d.total(ctx) })
+	m.Gauge("object_versions", "Versions of objects in all buckets, a moment ago.", func() float64 { return float64(total().Objects) })
+	m.Gauge("object_bytes", "Bytes of the versions of objects in all buckets, shared or not, a moment ago.",
+		func() float64 { return float64(total().Bytes) })
 	m.Counter("collected_contents_total", "Contents collected because nothing referred to them.",
 		func() float64 { return float64(d.Content.Collected().Contents) })
 	m.Counter("collected_sessions_total", "Upload sessions that expired.", func() float64 { return float64(d.Content.Collected().Sessions) })
 	m.Counter("collected_extents_total", "Extents removed from the store.", func() float64 { return float64(d.Content.Collected().Extents) })
 	m.Gauge("collected_extents_waiting", "Extents to be removed that a reader still holds.",
 		func() float64 { return float64(d.Content.Collected().Waiting) })
+}
+
+// total is the usage of all buckets; zero while it cannot be read.
+func (d Domain) total(ctx context.Context) (sum usage.Usage) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthTime)
+	defer cancel()
+	err := d.Content.Meta().View(ctx, func(r meta.Reader) error {
+		sum = usage.Usage{}
+		for e, err := range usage.All(ctx, r) {
+			if err != nil {
+				return err
+			}
+			sum.Objects += e.Value.Objects
+			sum.Bytes += e.Value.Bytes
+		}
+		return nil
+	})
+	if err != nil {
+		return usage.Usage{}
+	}
+	return sum
 }
 
 // protocols builds every protocol that the program links, except for those that are turned off by

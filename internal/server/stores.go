@@ -78,7 +78,7 @@ var (
 
 // publish makes what the stores count of themselves metrics.
 func (s stores) publish(m *telemetry.Metrics) {
-	latest := recent(s.meta.Metrics)
+	latest := recent(time.Second, s.meta.Metrics)
 	m.Counter("metadata_commits_total", "Transactions that wrote something.", func() float64 { return float64(latest().Commits) })
 	m.Counter("metadata_syncs_total", "Syncs of the metadata log; commits share them.", func() float64 { return float64(latest().Syncs) })
 	m.Counter("metadata_lock_waits_total", "Declared locks that were not free at once.", func() float64 { return float64(latest().LockWaits) })
@@ -96,15 +96,15 @@ func (s stores) publish(m *telemetry.Metrics) {
 	})
 }
 
-// recent is read, called at most once a second.
-func recent[T any](read func() T) func() T {
+// recent is read, called at most once in so long.
+func recent[T any](age time.Duration, read func() T) func() T {
 	var mu sync.Mutex
 	var asked time.Time
 	var last T
 	return func() T {
 		mu.Lock()
 		defer mu.Unlock()
-		if time.Since(asked) > time.Second {
+		if time.Since(asked) > age {
 			last, asked = read(), time.Now()
 		}
 		return last
