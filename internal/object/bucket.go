@@ -170,7 +170,7 @@ type DeleteBucketRequest struct {
 // Errors: fault.BucketNotFound; fault.BucketNotEmpty, which says what remains: objects, uploads, tags or manifests.
 func (s *Service) DeleteBucket(ctx context.Context, req DeleteBucketRequest) error {
 	now := s.o.Now()
-	return meta.Execute(ctx, s.meta, func(r meta.Reader) (meta.Step, error) {
+	return s.execute(ctx, func(r meta.Reader) (meta.Step, error) {
 		row, err := findBucket(ctx, r, req.Bucket)
 		if err != nil {
 			return meta.Step{}, err

@@ -60,7 +60,7 @@ func (s *Service) Complete(ctx context.Context, req CompleteRequest) (Stored, er
 	v := Version{ID: newVersionID(), Owner: req.By.Principal, Modified: s.o.Now().UnixNano()}
 	var id Identity
 	var completion content.Completion
-	err = meta.Execute(ctx, s.meta, func(r meta.Reader) (meta.Step, error) {
+	err = s.execute(ctx, func(r meta.Reader) (meta.Step, error) {
 		row, err := findUpload(ctx, r, req.Upload)
 		if err != nil {
 			return meta.Step{}, err

@@ -66,7 +66,7 @@ func (s *Service) Copy(ctx context.Context, req CopyRequest) (Stored, error) {
 	}
 	var out Stored
 	id, at := newVersionID(), s.o.Now().UnixNano()
-	err = meta.Execute(ctx, s.meta, func(r meta.Reader) (meta.Step, error) {
+	err = s.execute(ctx, func(r meta.Reader) (meta.Step, error) {
 		from, err := req.Source.find(ctx, r)
 		if err != nil {
 			return meta.Step{}, err

@@ -22,7 +22,7 @@ func (s *Service) Delete(ctx context.Context, req DeleteRequest) error {
 		return err
 	}
 	at := s.o.Now()
-	return meta.Execute(ctx, s.meta, func(r meta.Reader) (meta.Step, error) {
+	return s.execute(ctx, func(r meta.Reader) (meta.Step, error) {
 		p, err := findPlace(ctx, r, req.Bucket, req.Key)
 		if err != nil {
 			return meta.Step{}, err
@@ -82,7 +82,7 @@ func (s *Service) DeleteMany(ctx context.Context, req DeleteManyRequest) ([]erro
 // deleteBatch removes keys in one transaction. When that fails, it fails for each of them that was to be removed.
 func (s *Service) deleteBatch(ctx context.Context, req *DeleteManyRequest, keys []DeleteKey, results []error) {
 	at := s.o.Now()
-	err := meta.Execute(ctx, s.meta, func(r meta.Reader) (meta.Step, error) {
+	err := s.execute(ctx, func(r meta.Reader) (meta.Step, error) {
 		row, err := findBucket(ctx, r, req.Bucket)
 		if err != nil {
 			return meta.Step{}, err

@@ -18,6 +18,7 @@ import (
 	"github.com/zot-artifact-store/zas/internal/content"
 	"github.com/zot-artifact-store/zas/internal/object"
 	"github.com/zot-artifact-store/zas/meta"
+	"github.com/zot-artifact-store/zas/meta/metatest"
 	"github.com/zot-artifact-store/zas/meta/pebblemeta"
 )
 
@@ -39,6 +40,23 @@ type bench struct {
 }
 
 func newBench(t testing.TB) *bench { return newBenchOver(t, openMeta(t), extenttest.NewMemory()) }
+
+// engines are what the domain has to be right on: the embedded one, one that only locks what is declared, and one that runs
+// every transaction's function twice.
+func engines(t testing.TB) map[string]func() meta.Store {
+	return map[string]func() meta.Store{
+		"pebble":      func() meta.Store { return openMeta(t) },
+		"locks only":  func() meta.Store { return metatest.NewLockOnly() },
+		"conflicting": func() meta.Store { return metatest.Conflicting(metatest.NewLockOnly()) },
+	}
+}
+
+// onEachEngine runs the test on a bench of each.
+func onEachEngine(t *testing.T, test func(t *testing.T, b *bench)) {
+	for name, open := range engines(t) {
+		t.Run("on "+name, func(t *testing.T) { test(t, newBenchOver(t, open(), extenttest.NewMemory())) })
+	}
+}
 
 func openMeta(t testing.TB) *pebblemeta.Store {
 	t.Helper()

@@ -3,6 +3,7 @@ package object_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"maps"
 	"slices"
 	"testing"
@@ -23,7 +24,6 @@ import (
 // model is what buckets hold, as plain maps, beside the store that has to agree.
 type model struct {
 	*bench
-	seed    uint64
 	buckets map[string]map[string]entry
 	open    []upload
 }
@@ -298,9 +298,17 @@ func (m *model) sound(t *rapid.T) {
 }
 
 func TestBucketsAreMaps(t *testing.T) {
+	for name, open := range engines(t) {
+		t.Run("on "+name, func(t *testing.T) { bucketsAreMaps(t, open) })
+	}
+}
+
+func bucketsAreMaps(t *testing.T, open func() meta.Store) {
 	rapid.Check(t, func(rt *rapid.T) {
-		store := openMeta(t)
-		defer store.Close()
+		store := open()
+		if c, ok := store.(io.Closer); ok {
+			defer c.Close()
+		}
 		m := &model{bench: newBenchWith(t, store, extenttest.NewMemory(), content.Options{HashNow: 1 << 11}), buckets: map[string]map[string]entry{}}
 		for _, name := range []string{"one", "two"} {
 			m.bucket(name)

@@ -105,7 +105,7 @@ func (s *Service) CreateUpload(ctx context.Context, req CreateUploadRequest) (Up
 	}
 	begun, begin := s.content.NewUpload(req.Bucket, req.By.Principal, content.Multipart)
 	u := UploadRef{req.Bucket, req.Key, uploadID(time.Unix(0, row.Initiated), begun.ID)}
-	err = meta.Execute(ctx, s.meta, func(r meta.Reader) (meta.Step, error) {
+	err = s.execute(ctx, func(r meta.Reader) (meta.Step, error) {
 		bucket, err := findBucket(ctx, r, req.Bucket)
 		if err != nil {
 			return meta.Step{}, err
@@ -170,7 +170,7 @@ func (s *Service) takePart(ctx context.Context, req *PutPartRequest, keep Algori
 		Body: req.Body, Size: req.Size, Hashes: req.Integrity.hashes(keep), Verify: req.Integrity.verify,
 	})
 	if err != nil {
-		return Part{}, translateUpload(err)
+		return Part{}, translateUpload(crowded(err))
 	}
 	return partOf(p, keep), nil
 }
@@ -203,7 +203,7 @@ type AbortRequest struct {
 
 // Abort gives an upload up; its parts go (S3 API, "AbortMultipartUpload"). Errors: fault.UploadNotFound, fault.BucketNotFound.
 func (s *Service) Abort(ctx context.Context, req AbortRequest) error {
-	err := meta.Execute(ctx, s.meta, func(r meta.Reader) (meta.Step, error) {
+	err := s.execute(ctx, func(r meta.Reader) (meta.Step, error) {
 		if _, err := findUpload(ctx, r, req.Upload); err != nil {
 			return meta.Step{}, err
 		}

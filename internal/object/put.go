@@ -64,7 +64,7 @@ func (s *Service) Put(ctx context.Context, req PutRequest) (Stored, error) {
 		return s.planWrite(ctx, r, *p, v, named, req.By)
 	})
 	v.Null = true
-	return Stored{v, identify(staged.Digest(), v.Size)}, err
+	return Stored{v, identify(staged.Digest(), v.Size)}, crowded(err)
 }
 
 // checkPut is all that can be refused without the body. It returns the place as it was then.

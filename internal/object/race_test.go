@@ -27,7 +27,10 @@ func together(n int, do func(i int) error) []error {
 }
 
 func TestOneOfSixteenWritersOfAnAbsentKeyWins(t *testing.T) {
-	b := newBench(t)
+	onEachEngine(t, oneOfSixteenWritersOfAnAbsentKeyWins)
+}
+
+func oneOfSixteenWritersOfAnAbsentKeyWins(t *testing.T, b *bench) {
 	b.bucket("bucket")
 	for k := range 50 {
 		key := fmt.Sprintf("key-%d", k)
@@ -61,7 +64,10 @@ func TestOneOfSixteenWritersOfAnAbsentKeyWins(t *testing.T) {
 }
 
 func TestConditionalWritersLoseNoUpdate(t *testing.T) {
-	b := newBench(t)
+	onEachEngine(t, conditionalWritersLoseNoUpdate)
+}
+
+func conditionalWritersLoseNoUpdate(t *testing.T, b *bench) {
 	b.bucket("bucket")
 	b.put("bucket", "counter", []byte{0})
 	const writers, increments = 8, 10
@@ -97,8 +103,9 @@ func TestConditionalWritersLoseNoUpdate(t *testing.T) {
 	b.check()
 }
 
-func TestManyWritersOfOneKeyAllSucceed(t *testing.T) {
-	b := newBench(t)
+func TestManyWritersOfOneKeyAllSucceed(t *testing.T) { onEachEngine(t, manyWritersOfOneKeyAllSucceed) }
+
+func manyWritersOfOneKeyAllSucceed(t *testing.T, b *bench) {
 	b.bucket("bucket")
 	for i, err := range together(64, func(i int) error {
 		_, err := b.Put(t.Context(), putRequest("bucket", "hot", bytesOf(uint64(i), 50)))
@@ -116,7 +123,10 @@ func TestManyWritersOfOneKeyAllSucceed(t *testing.T) {
 }
 
 func TestABucketIsNotDeletedUnderAWriter(t *testing.T) {
-	b := newBench(t)
+	onEachEngine(t, aBucketIsNotDeletedUnderAWriter)
+}
+
+func aBucketIsNotDeletedUnderAWriter(t *testing.T, b *bench) {
 	for round := range 30 {
 		b.bucket("bucket")
 		errs := together(2, func(i int) error {
@@ -144,7 +154,10 @@ func TestABucketIsNotDeletedUnderAWriter(t *testing.T) {
 }
 
 func TestOneOfTwoCompletionsMakesTheObject(t *testing.T) {
-	b := newBench(t)
+	onEachEngine(t, oneOfTwoCompletionsMakesTheObject)
+}
+
+func oneOfTwoCompletionsMakesTheObject(t *testing.T, b *bench) {
 	b.bucket("bucket")
 	for range 20 {
 		u, list := b.upload(object.CreateUploadRequest{Bucket: "bucket", Key: "key"}, bytesOf(1, 200), bytesOf(2, 20))

@@ -2,10 +2,12 @@ package object
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/zot-artifact-store/zas/fault"
 	"github.com/zot-artifact-store/zas/internal/content"
 	"github.com/zot-artifact-store/zas/internal/repository"
 	"github.com/zot-artifact-store/zas/meta"
@@ -85,4 +87,17 @@ func (s *Service) Stop(context.Context) error {
 		s.done.Wait()
 	}
 	return nil
+}
+
+// execute plans and commits a step. Errors: fault.Busy when others were faster again and again.
+func (s *Service) execute(ctx context.Context, plan func(meta.Reader) (meta.Step, error)) error {
+	return crowded(meta.Execute(ctx, s.meta, plan))
+}
+
+// crowded gives the failure of a hundred tries on one key its code.
+func crowded(err error) error {
+	if errors.Is(err, meta.ErrStale) {
+		return fault.Busy.With("", err)
+	}
+	return err
 }

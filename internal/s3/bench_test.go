@@ -83,4 +83,3 @@ func BenchmarkList1000(b *testing.B) {
 		s.handle(b, http.MethodGet, "/bucket?list-type=2", "")
 	}
 }
-

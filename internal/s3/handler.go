@@ -105,19 +105,20 @@ func newRequestID() string {
 	return strings.ToUpper(hex.EncodeToString(b[:]))
 }
 
-// serve parses, authenticates, authorizes and does what the request asks for, in this order, except that whoever is not
-// authenticated learns nothing about the request's form.
+// serve authenticates, parses, authorizes and does what the request asks for. Authentication comes first: it makes headers of what
+// presigned URLs carry in their query, and whoever is not known learns nothing about the request's form.
 func (c *call) serve() error {
-	op, parseErr := c.parse()
 	if err := c.authenticate(); err != nil {
+		_, _ = c.parse() // for the operation's name in log and metrics
 		return err
 	}
 	ctx := c.r.Context()
-	if parseErr != nil {
-		if c.by.Anonymous() {
-			return fault.CredentialsMissing
-		}
-		return parseErr
+	op, err := c.parse()
+	switch {
+	case err != nil && c.by.Anonymous():
+		return fault.CredentialsMissing
+	case err != nil:
+		return err
 	}
 	if err := c.authorize(ctx, op.needs()); err != nil {
 		return err

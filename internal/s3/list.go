@@ -156,7 +156,7 @@ func (op *listObjects) serve(ctx context.Context, c *call) error {
 	if op.Delimiter != "" {
 		x.key("Delimiter", op.Delimiter, op.url)
 	}
-	x.boolean("IsTruncated", more)
+	x.truncated(more)
 	x.encodingType(op.url)
 	op.items(x, list, true)
 	x.send(c.w, http.StatusOK)
@@ -219,7 +219,7 @@ func (op *listObjectsV2) serve(ctx context.Context, c *call) error {
 	if op.Delimiter != "" {
 		x.key("Delimiter", op.Delimiter, op.url)
 	}
-	x.boolean("IsTruncated", more)
+	x.truncated(more)
 	x.encodingType(op.url)
 	op.items(x, list, op.owner)
 	x.send(c.w, http.StatusOK)

@@ -147,7 +147,7 @@ func (op *listParts) serve(ctx context.Context, c *call) error {
 		x.number("NextPartNumberMarker", int64(list[len(list)-1].Number))
 	}
 	x.number("MaxParts", int64(op.Limit))
-	x.boolean("IsTruncated", more && op.Limit > 0)
+	x.truncated(more && op.Limit > 0)
 	x.checksumNames(object.Checksum{Algorithm: u.Algorithm, Type: u.Type})
 	for _, p := range list {
 		x.open("Part")
@@ -229,7 +229,7 @@ func (op *listMultipartUploads) serve(ctx context.Context, c *call) error {
 		x.key("Delimiter", op.Delimiter, op.url)
 	}
 	x.number("MaxUploads", int64(op.Limit))
-	x.boolean("IsTruncated", more && op.Limit > 0)
+	x.truncated(more && op.Limit > 0)
 	x.encodingType(op.url)
 	for _, it := range list {
 		if it.Upload != nil {

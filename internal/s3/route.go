@@ -161,7 +161,9 @@ func (rq *request) sub() (string, error) {
 			return "", fault.BadRequest.Detail("the query parameters %q and %q exclude each other", found, p.name)
 		case selectors[p.name]:
 			found = p.name
-		case parameters[p.name] || strings.HasPrefix(p.name, "X-Amz-"):
+		case hasAnyPrefix(strings.ToLower(p.name), "x-amz-server-side-encryption"):
+			return "", fault.NotImplemented.With("?"+p.name, nil)
+		case parameters[p.name] || hasAnyPrefix(strings.ToLower(p.name), "x-amz-"):
 		case absent[p.name] || p.value == "":
 			return "", fault.NotImplemented.With("?"+p.name, nil)
 		}

@@ -57,10 +57,11 @@ func (d *document) number(name string, n int64) {
 	d.close(name)
 }
 
-func (d *document) boolean(name string, v bool) {
-	d.open(name)
+// truncated says whether a list goes on.
+func (d *document) truncated(v bool) {
+	d.open("IsTruncated")
 	d.b = strconv.AppendBool(d.b, v)
-	d.close(name)
+	d.close("IsTruncated")
 }
 
 // etag writes an ETag with its quotes.
