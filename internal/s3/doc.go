@@ -1,6 +1,21 @@
 // Package s3 is the S3 protocol on net/http, over the domain of package object (Amazon S3 API Reference, 2006-03-01).
 //
-// A request goes one way: parse it into a typed operation, which touches nothing; authenticate; authorize what the operation says that it
-// needs; do it; render. Errors are written in one place. Paths are never cleaned: the decoded key that was signed is the key that is
+// A request goes one way: authenticate it; parse it into a typed operation, which touches nothing; authorize what the operation says that
+// it needs; do it; render. Errors are written in one place. Paths are never cleaned: the decoded key that was signed is the key that is
 // authorized and stored.
+//
+// # Decisions
+//
+//   - What is not implemented is refused with 501, never ignored: sub-resources, known or not, and headers that ask for encryption, locks,
+//     tags, grants or storage classes. A parameter with a value that nobody knows is ignored, as S3 does.
+//   - Addressing is path style.
+//   - A body needs a declared length (411 otherwise), in Content-Length or x-amz-decoded-content-length.
+//   - PUT takes If-None-Match: * and If-Match. Of writers that race one gets 200, the others 412; S3 may answer 409 to some of them.
+//   - An upload that names no checksum algorithm gets CRC64NVME, and takes parts with a checksum of any algorithm, which is verified and not kept.
+//   - A copy has the ETag, the parts and the checksum of its source, also where that was uploaded in parts: no byte is read.
+//   - In listings, a marker that lies inside of a common prefix leaves that prefix behind: items are those greater than the marker.
+//   - Several ranges, and ranges that are none, give the whole object. HEAD honours Range and If-Range as GET does.
+//   - Checksums are told with whole objects only, and only where x-amz-checksum-mode asks for them.
+//   - GET of an object carries Content-Security-Policy: sandbox and X-Content-Type-Options: nosniff.
+//   - x-zas-content-digest and x-zas-artifact-digest, or x-zas-artifact-state: pending, tell what the bytes are called.
 package s3

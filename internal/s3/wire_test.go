@@ -94,6 +94,17 @@ func TestABodyThatIsWelcomeIsAskedFor(t *testing.T) {
 	}
 }
 
+func TestABodyNeedsALength(t *testing.T) {
+	s := newServer(t)
+	s.must(http.MethodPut, "/bucket", "")
+	r := s.request(http.MethodPut, "/bucket/key", "x")
+	r.Body, r.ContentLength = io.NopCloser(strings.NewReader("x")), -1
+	s.sign(r, sigv4.UnsignedPayload)
+	if a := s.send(r); a.StatusCode != 411 || !strings.Contains(a.body, "MissingContentLength") {
+		t.Errorf("%s %s", a.Status, a.body)
+	}
+}
+
 func TestABodyThatBreaksOffLeavesNothing(t *testing.T) {
 	s := newServer(t)
 	s.must(http.MethodPut, "/bucket", "")

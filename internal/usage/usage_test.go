@@ -110,6 +110,12 @@ func TestEventsAreFoldedOnceAndTrimmed(t *testing.T) {
 func TestTwoFoldsCountNothingTwice(t *testing.T) {
 	m := open(t, vfs.NewMem())
 	defer m.Close()
+	for name, engine := range map[string]meta.Store{"pebble": m, "locks only": metatest.NewLockOnly()} {
+		t.Run("on "+name, func(t *testing.T) { twoFoldsCountNothingTwice(t, engine) })
+	}
+}
+
+func twoFoldsCountNothingTwice(t *testing.T, m meta.Store) {
 	for range 50 {
 		record(t, m, created("a", 1))
 	}
