@@ -3,6 +3,7 @@ package pebblemeta
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"runtime"
 	"strings"
@@ -18,7 +19,7 @@ import (
 
 func openInternal(t *testing.T, fs vfs.FS) *Store {
 	t.Helper()
-	s, err := Open("meta", Options{FS: fs})
+	s, err := Open("meta", Options{FS: fs, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

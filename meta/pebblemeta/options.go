@@ -27,8 +27,7 @@ func pebbleOptions(o Options) *pebble.Options {
 		MemTableSize:       uint64(cmp.Or(o.MemTableBytes, defaultMemTableBytes)),
 		// Memory for recent writes is bounded by this many tables of them; beyond it writers wait.
 		MemTableStopWritesThreshold: 4,
-		// Start to compact early, but make writers wait only when compaction is hopelessly behind.
-		L0CompactionThreshold:      2,
+		// Writers wait only when compaction is hopelessly behind: until then more files just make reads slower.
 		L0StopWritesThreshold:      100,
 		CompactionConcurrencyRange: func() (int, int) { return 1, 3 },
 		// Space of trimmed logs comes back although nothing else may be written for long.
@@ -49,16 +48,16 @@ func pebbleOptions(o Options) *pebble.Options {
 	return po
 }
 
-// listener hears of trouble in the background.
+// listener hears of trouble in the background. It logs errors as text, because Pebble's print their stack otherwise.
 func (s *Store) listener() *pebble.EventListener {
 	return &pebble.EventListener{
 		BackgroundError: func(err error) {
-			s.log.Error("pebblemeta: a background task failed and will be tried again", "error", err)
+			s.log.Error("pebblemeta: a background task failed and will be tried again", "error", err.Error())
 		},
 		// Without this Pebble ends the process; but whoever reads the damaged block gets an error, and the rest is sound.
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
 			s.counters.damaged.Add(1)
-			s.log.Error("pebblemeta: damaged file", "path", info.Path, "error", info.Details)
+			s.log.Error("pebblemeta: damaged file", "path", info.Path, "error", info.Details.Error())
 		},
 	}
 }

@@ -167,7 +167,7 @@ func (s *Store) Err() error {
 // stop makes the store refuse writes: after a failed write to the log, nobody knows what is on disk.
 func (s *Store) stop(err error) {
 	if s.failure.CompareAndSwap(nil, &err) {
-		s.log.Error("the metadata store stops writing", "error", err)
+		s.log.Error("pebblemeta: the store stops writing", "error", err.Error())
 	}
 }
 
