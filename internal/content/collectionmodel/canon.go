@@ -6,6 +6,12 @@ import "math/bits"
 // in such names are one. Keys say how a thing looks without using the names of the kinds that come later;
 // things with equal keys that differ all the same cost a state, never a behaviour.
 func (m *Model) Canonical(s *state) {
+	if m.is(DigestNamesLocation) {
+		return // locations are not alike then
+	}
+	if m.dropsIdleLeases() {
+		s.dropIdleLeases()
+	}
 	if m.config.SameClients && s.clientKey(0) > s.clientKey(1) {
 		s.swapClients()
 	}
@@ -22,6 +28,19 @@ func (m *Model) Canonical(s *state) {
 	s.locationKeys(&keys)
 	if order, changed := sortKeys(keys[:m.config.Locations+1]); changed {
 		s.renameLocations(&order)
+	}
+}
+
+// dropsIdleLeases says whether a lease beside edges for good is as good as none: losing the last of these edges gives a new one.
+func (m *Model) dropsIdleLeases() bool {
+	return !m.is(LastEdgeWithoutLease) && !m.is(AliasGoneWithoutLease)
+}
+
+func (s *state) dropIdleLeases() {
+	for c := range s.visible.contents {
+		for _, row := range [2]*contentRow{&s.visible.contents[c], &s.durable.contents[c]} {
+			row.lease = row.lease && !row.referenced()
+		}
 	}
 }
 
@@ -110,13 +129,14 @@ func (s *state) contentKey(c int) uint64 {
 		key = pack(key, 2, bit(r.names[0].contents.has(c))<<1|bit(r.names[1].contents.has(c)))
 		key = pack(key, 3, uint8(bits.OnesCount8(uint8(row.younger))))
 		key = pack(key, 3, uint8(bits.OnesCount8(uint8(row.locs))))
+		key = pack(key, 3, uint8(bits.OnesCount8(uint8(row.parts))))
 		key = pack(key, 1, bit(row.lease))
 	}
 	for k := range s.clients {
 		key = pack(key, 2, bit(int(s.clients[k].upload) == c)<<1|bit(s.clients[k].seen.has(c)))
 	}
 	for p := range s.processes {
-		key = pack(key, 1, bit(int(s.processes[p].content) == c))
+		key = pack(key, 2, bit(int(s.processes[p].content) == c)<<1|bit(int(s.processes[p].hashed) == c))
 	}
 	return key
 }
@@ -126,10 +146,11 @@ func (s *state) locationKeys(keys *[8]uint64) {
 	*keys = [8]uint64{}
 	for _, r := range [2]*rows{&s.visible, &s.durable} {
 		for l := range keys {
-			keys[l] <<= 8
+			keys[l] <<= 9
 		}
 		for c := range r.contents {
-			mark(keys, r.contents[c].locs, uint64(c)<<5)
+			mark(keys, r.contents[c].locs|r.contents[c].parts, uint64(c)<<6)
+			mark(keys, r.contents[c].parts, 1<<5)
 		}
 		mark(keys, r.trash, 1<<4)
 		for p := range r.registered {
@@ -216,13 +237,14 @@ func (s *state) renameContents(r *renaming) {
 	}
 	for p := range s.processes {
 		s.processes[p].content = contentID(r[s.processes[p].content])
+		s.processes[p].hashed = contentID(r[s.processes[p].hashed])
 	}
 }
 
 func (s *state) renameLocations(r *renaming) {
 	for _, rows := range [2]*rows{&s.visible, &s.durable} {
 		for c := range rows.contents {
-			rows.contents[c].locs = r.set(rows.contents[c].locs)
+			rows.contents[c].locs, rows.contents[c].parts = r.set(rows.contents[c].locs), r.set(rows.contents[c].parts)
 		}
 		rows.trash = r.set(rows.trash)
 		for p := range rows.registered {

@@ -14,7 +14,7 @@ func (w *walker) client(k int) {
 	case checked:
 		w.manifestUnchecked(k)
 	case losing:
-		w.trashLoser(k)
+		w.dropLoser(k)
 	}
 }
 
@@ -90,7 +90,7 @@ func (w *walker) sync(n *state, l location) {
 func (w *walker) commitWritten(k int) {
 	c := w.s.clients[k]
 	n := w.from()
-	if !w.runs(n, int(c.process)) {
+	if !w.admits(n, n.processes[c.process].epoch) {
 		w.giveUp(n, k)
 		w.emit(doRefused, uint8(k), 0, uint8(c.loc))
 		return
@@ -105,8 +105,11 @@ func (w *walker) commitWritten(k int) {
 		return
 	}
 	w.settle(n, k, c.loc, lost, w.config.Clients[k].Program == Push)
-	did := [...]map[bool]action{Push: {false: doRegister, true: doRegisterLoser}, Put: {false: doPut, true: doPutLoser}}
-	w.emit(did[w.config.Clients[k].Program][lost], uint8(k), uint8(id), uint8(c.loc))
+	did := [...]action{Push: doRegister, Put: doPut}[w.config.Clients[k].Program]
+	if lost {
+		did++ // the action of the one that lost
+	}
+	w.emit(did, uint8(k), uint8(id), uint8(c.loc))
 }
 
 // store is the body of the transaction that brings bytes at l under digest d: it names the content that there is or makes one,
@@ -156,9 +159,6 @@ func (w *walker) settle(n *state, k int, l location, lost, promise bool) {
 func (w *walker) pushInline(k, d int) {
 	w.handlers(k, func(p int) {
 		n := w.from()
-		if !w.runs(n, p) {
-			return
-		}
 		n.clients[k].digest = uint8(d)
 		id, _ := w.store(n, k, d, 0)
 		if id == 0 {
@@ -173,9 +173,6 @@ func (w *walker) pushInline(k, d int) {
 func (w *walker) putInline(k, d int) {
 	w.handlers(k, func(p int) {
 		n := w.from()
-		if !w.runs(n, p) {
-			return
-		}
 		w.detach(&n.visible, k)
 		n.visible.names[k] = nameRow{exists: true, inline: true}
 		w.request(n, k)
@@ -206,8 +203,8 @@ func (w *walker) detach(r *rows, k int) {
 			row.names &^= one(k)
 			w.lastEdge(row)
 		}
-		if row := &r.contents[c]; row.kind == borrowed && r.names[k].contents.has(c) {
-			row.kind = absent // the bytes went with the version
+		if row := &r.contents[c]; row.kind == borrowed && r.names[k].inline {
+			row.kind = emptied // the bytes went with the version
 		}
 	}
 	r.names[k] = nameRow{}
@@ -224,9 +221,6 @@ func (w *walker) lastEdge(row *contentRow) {
 func (w *walker) deleteName(k int) {
 	w.handlers(k, func(p int) {
 		n := w.from()
-		if !w.runs(n, p) {
-			return
-		}
 		w.detach(&n.visible, k)
 		w.request(n, k)
 		w.emit(doDelete, uint8(k), 0, 0)
@@ -242,8 +236,8 @@ func (w *walker) head(k, d int) {
 		}
 		n := w.from()
 		id := w.lookUp(n, d)
-		if id == 0 || !w.runs(n, p) {
-			return // 404 or an error: nothing is promised
+		if id == 0 {
+			return // 404: nothing is promised
 		}
 		if !w.is(HeadWithoutLease) {
 			n.visible.contents[id].lease = true
@@ -270,15 +264,15 @@ func (w *walker) headReads(k, d int) bool {
 	return true
 }
 
-// lookUp finds the content of digest d. An inline version of it is materialised: its bytes move to a content row that the version has
-// an edge on.
+// lookUp finds the content of digest d. An inline version of it is materialised: its bytes are copied to a content of their own,
+// and the version keeps its own. Whoever looked it up refers to the content in the same transaction.
 func (w *walker) lookUp(n *state, d int) contentID {
 	r := &n.visible
 	if r.digests[d] != 0 {
 		return r.digests[d]
 	}
 	for k := range w.config.Clients {
-		if !r.names[k].inline || !w.config.Clients[k].Digests.has(d) {
+		if !r.names[k].inline || !w.config.Inline.has(d) {
 			continue
 		}
 		id := w.newContent(n)
@@ -290,8 +284,6 @@ func (w *walker) lookUp(n *state, d int) contentID {
 		if w.is(InlineBorrowed) {
 			r.contents[id].kind = borrowed
 		}
-		r.names[k].inline = false
-		attach(r, k, id)
 		return id
 	}
 	return 0
@@ -314,9 +306,6 @@ func (w *walker) manifest(k int) {
 func (w *walker) manifestOf(k int, digests set) {
 	w.handlers(k, func(p int) {
 		n := w.from()
-		if !w.runs(n, p) {
-			return
-		}
 		var ids set
 		for d := range maxDigests {
 			if !digests.has(d) {
@@ -356,16 +345,17 @@ func (w *walker) manifestUnchecked(k int) {
 	w.writeEdges(n, k, seen)
 }
 
-// trashLoser commits a trash row for a location that lost, unless the process has been fenced: then the sweep has it.
-func (w *walker) trashLoser(k int) {
+// dropLoser removes a location that lost, by a trash row or, since nobody can have read there, at once.
+func (w *walker) dropLoser(k int) {
 	c := w.s.clients[k]
 	n := w.from()
 	n.clients[k] = client{promised: c.promised}
-	if w.runs(n, int(c.process)) {
-		w.trash(n, one(c.loc))
-		w.request(n, k)
-	}
+	w.trash(n, one(c.loc))
+	w.request(n, k)
 	w.emit(doTrashLoser, uint8(k), 0, uint8(c.loc))
+	n = w.from()
+	w.giveUp(n, k)
+	w.emit(doRemoveLoser, uint8(k), 0, uint8(c.loc))
 }
 
 // loserEarly is a mutant: the bytes are deleted when the digest is seen to have a content, before the commit is known.

@@ -16,8 +16,6 @@ func (w *walker) janitor(p int) {
 		w.sweepMarked(p)
 	case unlinking:
 		w.unlinked(p)
-	case hashing:
-		w.hashUnchecked(p)
 	}
 }
 
@@ -68,11 +66,9 @@ func (w *walker) collect(p int, c contentID) {
 				n.removeBytes(location(l))
 			}
 		}
-	case w.runs(n, p):
-		w.condemn(n, c)
-		w.jobDone(n, p)
 	default:
-		return
+		w.condemn(n, c)
+		n.commit()
 	}
 	w.emit(did, uint8(p), uint8(c), 0)
 }
@@ -82,7 +78,7 @@ func (w *walker) collect(p int, c contentID) {
 func (w *walker) condemn(n *state, c contentID) {
 	r := &n.visible
 	row := r.contents[c]
-	r.contents[c] = contentRow{names: row.names, younger: row.younger} // edges that it has not looked for, in a mutant
+	r.contents[c] = contentRow{parts: row.parts, names: row.names, younger: row.younger} // edges, in a mutant that has not looked
 	if r.digests[0] == c && !w.is(DigestRowKept) {
 		r.digests[0] = 0
 	}
@@ -111,13 +107,6 @@ func (m *Model) trash(n *state, locs set) {
 		if at := n.readers[i].at; at != notReading && at != unregisteredView {
 			n.readers[i].older |= locs
 		}
-	}
-}
-
-// jobDone ends a job's transaction: before a power loss it waits for the sync.
-func (w *walker) jobDone(n *state, p int) {
-	if !n.commit() {
-		n.processes[p].op, n.processes[p].loc = waiting, 0
 	}
 }
 
@@ -163,7 +152,7 @@ func (m *Model) inRows(r *rows, l location) bool {
 	if m.is(SweepIgnoresUploads) {
 		for c := range r.contents {
 			if r.contents[c].kind == upload {
-				rows &^= r.contents[c].locs
+				rows &^= r.contents[c].parts
 			}
 		}
 	}
@@ -193,7 +182,7 @@ func (w *walker) removeBytes(p int, did action, then janitorOp) {
 // removeBytes deletes the bytes at l; it keeps the location's name, which has its epoch in it.
 func (s *state) removeBytes(l location) { s.extents[l].bytes = nothing }
 
-// untrash removes the trash row of bytes that are gone. A fenced process leaves it: whoever comes next deletes nothing and removes it.
+// untrash removes the trash row of bytes that are gone.
 func (w *walker) untrash(p int) {
 	n := w.from()
 	l := n.processes[p].loc
@@ -201,10 +190,8 @@ func (w *walker) untrash(p int) {
 	if w.is(UntrashFirst) {
 		n.processes[p].op, n.processes[p].loc = removing, l
 	}
-	if w.runs(n, p) {
-		n.visible.trash &^= one(l)
-		w.jobDone(n, p)
-	}
+	n.visible.trash &^= one(l)
+	n.commit()
 	w.emit(doUntrash, uint8(p), 0, uint8(l))
 }
 
@@ -213,9 +200,9 @@ func (w *walker) sweepMarked(p int) {
 	n := w.from()
 	c := n.processes[p].content
 	n.processes[p].op, n.processes[p].content = resting, 0
-	if n.visible.contents[c].kind > upload && w.runs(n, p) {
+	if n.visible.contents[c].kind > upload {
 		w.condemn(n, c)
-		w.jobDone(n, p)
+		n.commit()
 	}
 	w.emit(doSweepMarked, uint8(p), uint8(c), 0)
 }
@@ -225,9 +212,9 @@ func (w *walker) unlinked(p int) {
 	n := w.from()
 	c := n.processes[p].content
 	n.processes[p].op, n.processes[p].content = resting, 0
-	if w.collectable(&n.visible, c) && w.runs(n, p) {
+	if w.collectable(&n.visible, c) {
 		w.condemn(n, c)
-		w.jobDone(n, p)
+		n.commit()
 	}
 	w.emit(doCondemn, uint8(p), uint8(c), 0)
 }

@@ -22,7 +22,7 @@ func (m *Model) Check(s *state) error {
 		return err
 	}
 	for c := 1; c <= maxContents; c++ {
-		visible, durable := s.visible.contents[c].locs, s.durable.contents[c].locs
+		visible, durable := s.visible.contents[c].needed(), s.durable.contents[c].needed()
 		for l := 1; l <= maxLocations; l++ {
 			bytes := s.extents[l].bytes
 			if visible.has(l) && (bytes == nothing || bytes == unlinked) {
@@ -52,6 +52,14 @@ func (m *Model) Check(s *state) error {
 	return m.checkLeak(*s)
 }
 
+// needed is the locations whose bytes must be there: a content's, or an open upload's parts.
+func (c *contentRow) needed() set {
+	if c.kind == upload {
+		return c.parts
+	}
+	return c.locs
+}
+
 // checkRows checks what the rows of one snapshot say of each other.
 func (m *Model) checkRows(r *rows) error {
 	for k := range r.names {
@@ -73,15 +81,18 @@ func (m *Model) checkRows(r *rows) error {
 	var owned set
 	for c := 1; c <= maxContents; c++ {
 		row := &r.contents[c]
+		if row.kind == emptied {
+			return ErrMissingBytes
+		}
 		if row.kind == alias {
 			if elder := &r.contents[row.elder]; elder.kind <= upload || elder.kind == alias || !elder.younger.has(c) {
 				return ErrDanglingAlias
 			}
 		}
-		if row.locs&(owned|r.trash) != 0 {
+		if row.needed()&(owned|r.trash) != 0 {
 			return ErrSharedLocation
 		}
-		owned |= row.locs
+		owned |= row.needed()
 	}
 	return nil
 }
@@ -123,7 +134,7 @@ func (m *Model) checkStray(s *state) error {
 }
 
 // checkLeak lets everything come to an end in a copy of s, by the model's own rules, and checks that nothing is left: every process
-// dies (with power loss undoing removals), names and uploads are deleted, leases run out, the collector and the sweeper
+// dies, removals that were not synced are undone, names and uploads are deleted, leases run out, the collector and the sweeper
 // work until they find nothing.
 func (m *Model) checkLeak(s state) error {
 	w := walker{Model: m}
@@ -133,7 +144,9 @@ func (m *Model) checkLeak(s state) error {
 	}
 	s.late, s.readers = lateCommit{}, [maxReaders]reader{}
 	for l := range s.extents {
-		s.extents[l].bytes = afterLoss(s.extents[l].bytes, doLoseBytes)
+		if s.extents[l].bytes == unlinked {
+			s.extents[l].bytes = stored
+		}
 	}
 	for k := range m.config.Clients {
 		w.detach(&s.visible, k)
@@ -178,9 +191,9 @@ func (w *walker) collectAll(s *state) {
 			row := &s.visible.contents[c]
 			row.lease = false
 			if row.kind == upload {
-				w.trash(s, row.locs)
-				*row = contentRow{}
+				row.kind = absent
 			}
+			w.clearEnded(s, contentID(c))
 			if w.collectable(&s.visible, contentID(c)) {
 				w.condemn(s, contentID(c))
 			}

@@ -58,7 +58,7 @@ func (m *Model) Initial() state {
 	s := state{losses: m.config.Losses, crashes: m.config.Crashes, nextEpoch: 1}
 	if !m.config.Down {
 		for p := range m.config.Processes {
-			s.start(p)
+			m.start(&s, p)
 		}
 		s.durable = s.visible
 	}
@@ -102,13 +102,7 @@ func (w *walker) emit(do action, actor, object, other uint8) {
 	w.yield(Step{do: do, actor: actor, object: object, other: other}, &w.next)
 }
 
-// admits says whether a transaction of epoch e that names a location may commit: it reads the epoch's row.
+// admits says whether a transaction that names a location of epoch e may commit: it reads the epoch's row. No other transaction does.
 func (m *Model) admits(s *state, e epochID) bool {
 	return m.is(EpochNotRead) || s.visible.epochs[e] == claimed
-}
-
-// runs says whether a transaction of process p may commit.
-func (m *Model) runs(s *state, p int) bool {
-	e := s.processes[p].epoch
-	return e != 0 && m.admits(s, e)
 }

@@ -1,5 +1,7 @@
 package collectionmodel
 
+import "slices"
+
 // process takes the steps of process p apart from requests: its start, its jobs, its publication of readers, its end.
 func (w *walker) process(p int) {
 	if w.s.processes[p].epoch == 0 {
@@ -11,7 +13,7 @@ func (w *walker) process(p int) {
 		w.janitor(p)
 	}
 	w.fence(p)
-	if len(w.config.Readers) > 0 {
+	if slices.Contains(w.config.Readers, p) {
 		w.publish(p)
 		w.registration(p)
 	}
@@ -24,12 +26,15 @@ func (w *walker) process(p int) {
 }
 
 // start claims an epoch for process p, and registers it for reading, in one transaction.
-func (s *state) start(p int) {
+func (m *Model) start(s *state, p int) {
 	e := s.nextEpoch
 	s.nextEpoch++
 	s.visible.epochs[e] = claimed
-	s.visible.registered[p] = registration{present: true}
-	s.processes[p] = process{epoch: e, reading: true}
+	s.processes[p] = process{epoch: e}
+	if slices.Contains(m.config.Readers, p) { // one without readers would publish the newest version at once, always
+		s.visible.registered[p] = registration{present: true}
+		s.processes[p].reading = true
+	}
 }
 
 // startAgain is the start of a process that is down. Its epoch is durable before it does anything, so no start is told
@@ -39,14 +44,14 @@ func (w *walker) startAgain(p int) {
 		return
 	}
 	n := w.from()
-	n.start(p)
+	w.start(n, p)
 	n.commit()
 	w.emit(doStart, uint8(p), uint8(n.processes[p].epoch), 0)
 }
 
 // fence is process p taking another's epoch row exclusively and marking it: the other's lease has run out, whether or not it still runs.
 func (w *walker) fence(p int) {
-	if w.s.frozen || !w.runs(w.s, p) {
+	if w.s.frozen {
 		return
 	}
 	var running set
@@ -87,18 +92,19 @@ func (w *walker) leases() {
 	for c := 1; c <= w.config.Contents; c++ {
 		if w.s.visible.contents[c].lease || w.s.durable.contents[c].lease {
 			n := w.from()
-			n.expire(contentID(c))
+			w.expire(n, contentID(c))
 			w.emit(doExpire, 0, uint8(c), 0)
 		}
 	}
 }
 
-// expire ends the lease of content c in every snapshot, for time passes in all of them. A promise that rested on it alone ends too.
-func (s *state) expire(c contentID) {
+// expire ends the lease of content c in every snapshot, for time passes in all of them. What clients were promised by then is over too. Where idle
+// leases are not told apart, their end is no step: then a promise lasts as long as an edge.
+func (m *Model) expire(s *state, c contentID) {
 	for _, r := range [2]*rows{&s.visible, &s.durable} {
 		r.contents[c].lease = false
 		for d, id := range r.digests {
-			if id != c || r.contents[c].referenced() {
+			if id != c || r.contents[c].referenced() && m.dropsIdleLeases() {
 				continue
 			}
 			for k := range s.clients {

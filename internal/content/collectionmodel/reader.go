@@ -47,7 +47,7 @@ func (w *walker) view(i int, then readerAt) {
 // that registers in between has its View later still, and sees nothing that was trashed before.
 func (w *walker) publish(p int) {
 	g, memory := &w.s.visible.registered[p], &w.s.processes[p]
-	if !g.present || !memory.reading || memory.op == waiting {
+	if !g.present || !memory.reading {
 		return
 	}
 	if memory.computed {
@@ -77,8 +77,6 @@ func (w *walker) commitPublication(p int) {
 	passed, did := memory.passed, doPublish
 	memory.passed = 0
 	switch {
-	case !w.runs(n, p): // fenced: it publishes nothing more, and stops reading before its registration lapses
-		memory.computed, memory.pins = false, 0
 	case w.is(PinsAfterOldest) && passed != 0:
 		g.behind &^= passed
 		n.commit()
@@ -86,7 +84,7 @@ func (w *walker) commitPublication(p int) {
 		g.behind &^= passed
 		g.pins = memory.pins
 		memory.computed, memory.pins = false, 0
-		w.jobDone(n, p)
+		n.commit()
 	}
 	w.emit(did, uint8(p), 0, 0)
 }
@@ -107,7 +105,7 @@ func (w *walker) registration(p int) {
 		w.emit(doStopReading, uint8(p), 0, 0)
 	}
 	w.lapse(p)
-	if !memory.reading && !w.s.visible.registered[p].present && !w.s.frozen && w.runs(w.s, p) {
+	if !memory.reading && !w.s.visible.registered[p].present && !w.s.frozen {
 		n := w.from()
 		n.visible.registered[p] = registration{present: true}
 		n.processes[p].reading = true

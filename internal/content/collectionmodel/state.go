@@ -30,18 +30,20 @@ type contentKind uint8
 
 const (
 	absent   contentKind = iota
-	upload               // owns locations, is no content yet; its id is the future content's
+	upload               // open, no content yet; its id is the future content's
 	pending              // content by location, digest not known yet
 	whole                // content by location, digest known
 	inlined              // bytes in the row itself
-	borrowed             // bytes in an inline version's row: only a mutant makes this
 	alias                // the same bytes as an elder content
+	borrowed             // a mutant: bytes in an inline version's row
+	emptied              // a mutant: that version has gone
 )
 
 // contentRow is a row of contents together with its digest and edge rows.
 type contentRow struct {
 	kind    contentKind
-	locs    set       // locations it owns
+	locs    set       // locations of its bytes, as content
+	parts   set       // locations in part rows, of an upload under this id that is open or has ended
 	elder   contentID // of an alias
 	names   set       // edges of names
 	younger set       // edges of aliases
@@ -151,10 +153,8 @@ const (
 	removing
 	untrashing
 	sweeping
-	waiting   // a commit that is not synced before the power loss
 	marked    // a mutant: content found without edges in an earlier transaction
 	unlinking // a mutant: the bytes have gone before the transaction
-	hashing   // a mutant: a digest found in an earlier transaction
 )
 
 // process is a server's memory, apart from its clients' requests and its readers.
@@ -164,8 +164,9 @@ type process struct {
 	op       janitorOp
 	loc      location
 	content  contentID
-	computed bool // a publication is on its way
-	passed   set  // trash that its readers are past
+	hashed   contentID // a mutant: content whose digest was found in an earlier transaction
+	computed bool      // a publication is on its way
+	passed   set       // trash that its readers are past
 	pins     set
 }
 
@@ -198,12 +199,6 @@ type state struct {
 
 // commit ends a transaction that has changed s.visible. It says whether the commit is acknowledged.
 func (s *state) commit() bool {
-	for c := range s.visible.contents {
-		// A lease beside lasting edges decides nothing (losing the last of them gives a new one), so it is not told apart.
-		if row := &s.visible.contents[c]; row.referenced() {
-			row.lease = false
-		}
-	}
 	if s.frozen {
 		return false
 	}
@@ -211,11 +206,11 @@ func (s *state) commit() bool {
 	return true
 }
 
-// owned is the locations that have a location row in r: a location's row and its content's list are one thing here.
+// owned is the locations that a content or a part row lists.
 func (r *rows) owned() set {
 	var all set
 	for c := range r.contents {
-		all |= r.contents[c].locs
+		all |= r.contents[c].locs | r.contents[c].parts
 	}
 	return all
 }
@@ -286,7 +281,7 @@ func (m *Model) newContent(s *state) contentID {
 		held |= one(s.clients[k].upload) | s.clients[k].seen
 	}
 	for p := range s.processes {
-		held |= one(s.processes[p].content)
+		held |= one(s.processes[p].content) | one(s.processes[p].hashed)
 	}
 	for k := range s.visible.names {
 		held |= s.visible.names[k].contents | s.durable.names[k].contents

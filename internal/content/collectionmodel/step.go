@@ -28,6 +28,7 @@ const (
 	doPutLoser
 	doDelete
 	doTrashLoser
+	doRemoveLoser
 	doLoserEarly
 	doUnknown
 	doLateCommit
@@ -40,6 +41,7 @@ const (
 	doAbortUpload
 	doFindPending
 	doHash
+	doClearEnded
 	doCondemn
 	doMark
 	doSweepMarked
@@ -83,6 +85,8 @@ var phrases = [...]string{
 	doPutLoser:       "client %[1]d's object is committed: it names content %[2]d that is there already; location %[3]d has lost",
 	doDelete:         "client %[1]d deletes its name",
 	doTrashLoser:     "client %[1]d's location %[3]d, which lost, goes to the trash",
+	doRemoveLoser:    "client %[1]d's location %[3]d, which lost, is deleted at once",
+	doClearEnded:     "process %[1]d's collector removes the part rows of upload %[2]d, which has ended",
 	doLoserEarly:     "client %[1]d's digest has a content already: the bytes at location %[3]d are deleted",
 	doUnknown:        "the outcome of client %[1]d's commit naming location %[3]d is unknown",
 	doLateCommit:     "client %[1]d's commit of unknown outcome comes late",
