@@ -19,7 +19,7 @@ FUZZTIME ?= 10s
 RACE := ./module/... ./meta/... ./extent/... ./auth/... ./internal/content ./internal/object ./internal/repository ./internal/usage \
 	./internal/telemetry ./internal/server ./internal/s3 ./internal/oci
 
-.PHONY: demo run build test check lint race fuzz nightly generate tools clean
+.PHONY: demo run build test check lint race fuzz bench nightly generate tools clean
 
 demo: build
 	bin/zas demo
@@ -54,6 +54,10 @@ race:
 # Every fuzz target for FUZZTIME.
 fuzz:
 	GO='$(GO)' tools/fuzz $(FUZZTIME)
+
+# What the server costs, as ratios to floors measured in the same run.
+bench: build
+	$(GO) run ./bench -zas bin/zas
 
 # What takes hours.
 nightly: tools

@@ -81,12 +81,15 @@ func answerStarting(w http.ResponseWriter, _ *http.Request) {
 // handshakes, scanners), so they are debug records, except for what the server itself got wrong.
 type connectionLog struct{ slog.Handler }
 
+// Enabled implements slog.Handler: Handle decides, when it knows the message.
+func (h connectionLog) Enabled(context.Context, slog.Level) bool { return true }
+
 // Handle implements slog.Handler.
 func (h connectionLog) Handle(ctx context.Context, r slog.Record) error {
 	if strings.HasPrefix(r.Message, "http: Accept error") || strings.Contains(r.Message, "superfluous") {
 		r.Level = slog.LevelWarn
 	}
-	if !h.Enabled(ctx, r.Level) {
+	if !h.Handler.Enabled(ctx, r.Level) {
 		return nil
 	}
 	return h.Handler.Handle(ctx, r)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -380,6 +381,16 @@ func TestTLS(t *testing.T) {
 			t.Errorf("the new pair is not taken: %v", err)
 		}
 	})
+}
+
+func TestTheServersOwnTroubleIsLoggedAndItsClientsIsNot(t *testing.T) {
+	var log bytes.Buffer
+	logger := slog.NewLogLogger(connectionLog{slog.NewTextHandler(&log, nil)}, slog.LevelDebug)
+	logger.Print("http: TLS handshake error from 192.0.2.1:1: EOF")
+	logger.Print("http: Accept error: too many open files; retrying in 5ms")
+	if text := log.String(); strings.Contains(text, "handshake") || !strings.Contains(text, "level=WARN msg=\"http: Accept error") {
+		t.Errorf("logged %q", text)
+	}
 }
 
 // selfSigned writes the certificate of net/http/httptest and its key as PEM files.
