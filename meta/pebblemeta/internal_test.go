@@ -51,6 +51,19 @@ func TestVersionsAreReservedOnDiskBeforeTheyAreUsed(t *testing.T) {
 	}
 }
 
+func TestDurableCommitsAreForgotten(t *testing.T) {
+	s := openInternal(t, vfs.NewMem())
+	for range 3 {
+		err := s.Update(t.Context(), meta.LockSet{}, func(tx meta.Tx) error { return tx.Append(meta.NewLog(0x10, "log"), nil) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c := s.newest.Load(); c.state.Load() != durable || c.prev.Load() != nil {
+		t.Error("the chain of commits grows")
+	}
+}
+
 func TestAPanicOfPebbleInACommitStopsTheStore(t *testing.T) {
 	s := openInternal(t, vfs.NewMem())
 	err := s.guard(func() error {
