@@ -19,13 +19,18 @@ func planEmpty(ctx context.Context, r meta.Reader, repo string) (meta.Step, erro
 }
 
 func empty(ctx context.Context, r meta.Reader, repo string) error {
-	if some, err := meta.Any(ctx, r, tags.Prefix(repo)); err != nil || some {
-		return errors.Join(err, fault.BucketNotEmpty.Detail("the bucket has tags, made by OCI clients: delete them first"))
+	some, err := meta.Any(ctx, r, tags.Prefix(repo))
+	if err == nil && some {
+		err = fault.BucketNotEmpty.Detail("the bucket has tags, made by OCI clients: delete them first")
 	}
-	if some, err := meta.Any(ctx, r, roots.Prefix(repo)); err != nil || some {
-		return errors.Join(err, fault.BucketNotEmpty.Detail("the bucket has manifests, pushed by OCI clients: delete them first"))
+	if err != nil {
+		return err
 	}
-	return nil
+	some, err = meta.Any(ctx, r, roots.Prefix(repo))
+	if err == nil && some {
+		err = fault.BucketNotEmpty.Detail("the bucket has manifests, pushed by OCI clients: delete them first")
+	}
+	return err
 }
 
 // maxSweep is how many manifests, and how many entries of tag history, go in one transaction.
@@ -118,7 +123,7 @@ func (s *Service) Sweep(ctx context.Context, repo string) error {
 			key := Names.Key(repo)
 			still := meta.Step{Locks: meta.LockSet{}.Write(key), Do: func(ctx context.Context, tx meta.Tx) error {
 				if now, err := Names.GetKey(ctx, tx, key); err != nil || now != row {
-					return errors.Join(unlessAbsent(err), meta.ErrStale)
+					return stale(err)
 				}
 				return nil
 			}}

@@ -2,7 +2,6 @@ package repository
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/zot-artifact-store/zas/digest"
@@ -54,8 +53,11 @@ func (s *Service) DeleteManifest(ctx context.Context, req DeleteManifestRequest)
 }
 
 func (s *Service) planUntag(ctx context.Context, r meta.Reader, req DeleteManifestRequest) (meta.Step, error) {
-	if _, ok, err := tags.Find(ctx, r, req.Repository, req.Reference.Tag); err != nil || !ok {
-		return meta.Step{}, errors.Join(err, fault.ManifestNotFound.With(req.Reference.Tag, nil))
+	switch _, ok, err := tags.Find(ctx, r, req.Repository, req.Reference.Tag); {
+	case err != nil:
+		return meta.Step{}, err
+	case !ok:
+		return meta.Step{}, fault.ManifestNotFound.With(req.Reference.Tag, nil)
 	}
 	return s.planMove(ctx, r, tagMove{repo: req.Repository, tag: req.Reference.Tag, by: req.By})
 }
@@ -136,7 +138,7 @@ func (e eraser) planRemove(ctx context.Context, r meta.Reader, d digest.Digest, 
 	}
 	steps := []meta.Step{{Locks: meta.LockSet{}.Write(gone...), Do: func(ctx context.Context, tx meta.Tx) error {
 		if now, err := manifests.GetKey(ctx, tx, own); err != nil || now != row {
-			return errors.Join(unlessAbsent(err), meta.ErrStale)
+			return stale(err)
 		}
 		for _, key := range gone {
 			if err := tx.Delete(key); err != nil {
@@ -159,13 +161,6 @@ func (e eraser) planRemove(ctx context.Context, r meta.Reader, d digest.Digest, 
 		}
 	}
 	return meta.Join(steps...), nil
-}
-
-func unlessAbsent(err error) error {
-	if errors.Is(err, meta.ErrNotFound) {
-		return nil
-	}
-	return err
 }
 
 // DeleteBlobRequest is a blob to remove.
@@ -245,7 +240,7 @@ func planHide(ctx context.Context, r meta.Reader, req DeleteBlobRequest) (meta.S
 	key, nameKey := unempty.Key(req.Repository), Names.Key(req.Repository)
 	return meta.Step{Locks: meta.LockSet{}.Write(key).Read(nameKey), Do: func(ctx context.Context, tx meta.Tx) error {
 		if now, err := Names.GetKey(ctx, tx, nameKey); err != nil || now.Bucket {
-			return errors.Join(unlessAbsent(err), meta.ErrStale)
+			return stale(err)
 		}
 		return unempty.PutKey(tx, key, struct{}{})
 	}}, nil

@@ -366,6 +366,9 @@ func tryWithFault(t *testing.T, v verb, after string, n int, open func(*bench, i
 	if err != nil && !errors.Is(err, metatest.ErrInjected) && !errors.Is(err, extenttest.ErrInjected) && !errors.Is(err, fault.Damaged) {
 		t.Fatalf("%s: reported as %v", what, err)
 	}
+	if err != nil && repositoryFault(err).Kind() != fault.Internal {
+		t.Fatalf("%s: the client is blamed: %v", what, err)
+	}
 	b.content, b.Service = b.over(b.meta, b.extents)
 	seen := b.see()
 	if seen != before && seen != after {

@@ -153,6 +153,14 @@ func staleIfAbsent(err error) error {
 	return err
 }
 
+// stale is what a step reports when a row is not as it was planned: meta.ErrStale, unless it could not be read at all.
+func stale(err error) error {
+	if err == nil {
+		return meta.ErrStale
+	}
+	return staleIfAbsent(err)
+}
+
 // planNew is the step that keeps a manifest that is not here yet, with edges to its own bytes and to all that it names.
 func (p manifestPush) planNew(ctx context.Context, r meta.Reader) (meta.Step, error) {
 	repo, d := p.req.Repository, p.digest.String()
@@ -245,7 +253,7 @@ func writeManifest(repo, d string, row manifestRow, held linkRow) meta.Step {
 	}
 	return meta.Step{Locks: locks, Do: func(ctx context.Context, tx meta.Tx) error {
 		if _, found, err := manifests.Find(ctx, tx, repo, d); err != nil || found {
-			return errors.Join(err, meta.ErrStale)
+			return stale(err)
 		}
 		if row.Subject == "" {
 			if err := roots.PutKey(tx, root, struct{}{}); err != nil {

@@ -89,7 +89,7 @@ func writeMove(m tagMove, was string, row tagRow) meta.Step {
 	}
 	return meta.Step{Locks: locks, Do: func(ctx context.Context, tx meta.Tx) error {
 		if _, err := tx.Get(ctx, entry); !errors.Is(err, meta.ErrNotFound) {
-			return errors.Join(err, meta.ErrStale)
+			return stale(err)
 		}
 		if was != "" {
 			if err := tx.Delete(from); err != nil {
