@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/zot-artifact-store/zas/fault"
 	"github.com/zot-artifact-store/zas/internal/oci"
 	"github.com/zot-artifact-store/zas/internal/repository"
+	"github.com/zot-artifact-store/zas/meta"
 )
 
 func TestPathsAreSplitFromTheRight(t *testing.T) {
@@ -182,6 +185,26 @@ func TestEveryFaultHasAForm(t *testing.T) {
 			t.Errorf("%s: %d %s", c.Name(), status, code)
 		case (c.Kind() == fault.Internal || c.Kind() == fault.Overload || c.Kind() == fault.Full) != (status >= 500 && status != 501):
 			t.Errorf("%s: a failure of kind %d is answered with %d", c.Name(), c.Kind(), status)
+		}
+	}
+}
+
+func TestFailuresOfOtherPackagesAreToldApart(t *testing.T) {
+	h := oci.New(oci.Options{})
+	for want, err := range map[int]error{
+		http.StatusServiceUnavailable:  fmt.Errorf("commit: %w", meta.ErrStale),
+		http.StatusRequestTimeout:      fmt.Errorf("read: %w", os.ErrDeadlineExceeded),
+		http.StatusInternalServerError: fmt.Errorf("commit: %w", meta.ErrUnknownOutcome),
+		http.StatusInsufficientStorage: fault.StorageFull.With("", errors.New("disk")),
+	} {
+		w := httptest.NewRecorder()
+		w.Header().Set("Content-Length", "7")
+		h.Fail(w, httptest.NewRequest(http.MethodGet, "/v2/", nil), err)
+		if w.Code != want || (want == http.StatusServiceUnavailable) != (w.Header().Get("Retry-After") != "") {
+			t.Errorf("%v: %d, Retry-After %q", err, w.Code, w.Header().Get("Retry-After"))
+		}
+		if got := w.Body.String(); strings.Contains(got, "commit") || strings.Contains(got, "disk") || w.Header().Get("Content-Length") != fmt.Sprint(len(got)) {
+			t.Errorf("%v: answered with %s", err, got)
 		}
 	}
 }

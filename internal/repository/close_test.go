@@ -111,3 +111,17 @@ func TestSweepLeavesLivingNamesAlone(t *testing.T) {
 		t.Error(b.tags("r"))
 	}
 }
+
+func TestAStartedServiceFinishesWhatWasLeft(t *testing.T) {
+	b := signed(t, 3)
+	b.must(repository.MarkClosing(b.ctx(), b.meta, "bucket"))
+	b.must(b.Start(b.ctx()))
+	for found := true; found; { // it looks at once
+		_, found = b.name("bucket")
+	}
+	b.must(b.Stop(b.ctx()))
+	if n := b.evidence("bucket"); n > 0 {
+		t.Errorf("%d rows of evidence", n)
+	}
+	b.must(repository.New(b.content, repository.Options{}).Stop(b.ctx())) // never started
+}
