@@ -57,21 +57,17 @@ func (s *session) scheme() string {
 	return "http"
 }
 
-func (s *session) hashing(path string, n int) (cost, error) {
-	return s.measure("floor", &s.floor.process, n, 1, func(i int) error {
+// hashing is a body that the floor hashes.
+func (s *session) hashing(path string) func(int) error {
+	return func(i int) error {
 		return s.aside(wire.Request{Method: http.MethodPut, Path: path, Stream: newStream(s.large, i), Size: largeSize})
-	})
+	}
 }
 
 func (s *session) largePut() error {
-	n := s.count(30)
-	floor, err := s.hashing("/sha256-md5", n)
-	if err != nil {
-		return err
-	}
-	put, err := s.measure("put", s.server, n, 1, func(i int) error {
+	put, floor, err := s.compare("put", s.count(30), 1, func(i int) error {
 		return s.do(wire.Request{Method: http.MethodPut, Path: fmt.Sprintf("/bench/large/%d", i), Stream: newStream(s.large, i), Size: largeSize})
-	})
+	}, s.hashing("/sha256-md5"))
 	if err != nil {
 		return err
 	}
@@ -81,17 +77,14 @@ func (s *session) largePut() error {
 
 func (s *session) largePush() error {
 	n := s.count(30)
-	floor, err := s.hashing("/sha256", n)
-	if err != nil {
-		return err
-	}
-	digests := make([]digest.Digest, n)
+	digests := make([]digest.Digest, max(n, rounds))
 	for i := range digests {
+		var err error
 		if digests[i], _, err = digest.Compute(newStream(s.large, 1000+i)); err != nil {
 			return err
 		}
 	}
-	push, err := s.measure("push", s.server, n, 1, func(i int) error {
+	push, floor, err := s.compare("push", n, 1, func(i int) error {
 		a, err := s.client.OCI(s.ctx, wire.Request{Method: http.MethodPost, Path: "/v2/push/blobs/uploads/"})
 		if err != nil {
 			return err
@@ -107,7 +100,7 @@ func (s *session) largePush() error {
 			return err
 		}
 		return a.Want(http.StatusCreated)
-	})
+	}, s.hashing("/sha256"))
 	if err != nil {
 		return err
 	}
@@ -116,7 +109,7 @@ func (s *session) largePush() error {
 }
 
 func (s *session) largeGet() error {
-	n, aim := s.count(100), limit{ratio: 1.2}
+	aim := limit{ratio: 1.2}
 	if s.scheme() == "https" {
 		aim.ratio = 1.1
 	}
@@ -134,11 +127,7 @@ func (s *session) largeGet() error {
 	if err := get(0); err != nil { // the first read since the start is checked: that is another case
 		return err
 	}
-	floor, err := s.measure("floor", &s.floor.process, n, 1, func(int) error { return whole(s.beside, "/file", false) })
-	if err != nil {
-		return err
-	}
-	c, err := s.measure("get", s.server, n, 1, get)
+	c, floor, err := s.compare("get", s.count(200), 1, get, func(int) error { return whole(s.beside, "/file", false) })
 	if err != nil {
 		return err
 	}

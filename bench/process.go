@@ -19,6 +19,9 @@ type process struct {
 	client  *http.Client
 }
 
+// fresh is how old the server's metrics of its stores may be.
+const fresh = 1100 * time.Millisecond
+
 // usage is what a process has used so far.
 type usage struct {
 	cpu   time.Duration
@@ -27,7 +30,7 @@ type usage struct {
 }
 
 func (u usage) since(before usage) usage {
-	return usage{u.cpu - before.cpu, u.syncs - before.syncs, before.at}
+	return usage{u.cpu - before.cpu, u.syncs - before.syncs, u.at}
 }
 
 // read adds up the CPU time of all threads, in nanoseconds as the scheduler counts it; a thread that ends takes its time along,
@@ -56,7 +59,9 @@ func (p *process) read() (usage, error) {
 	if p.metrics == "" {
 		return u, nil
 	}
+	time.Sleep(fresh)
 	u.syncs, err = p.metric("zas_metadata_syncs_total")
+	u.at = time.Now()
 	return u, err
 }
 

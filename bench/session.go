@@ -8,10 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/zot-artifact-store/zas/internal/e2e/instance"
 	"github.com/zot-artifact-store/zas/internal/e2e/wire"
@@ -99,14 +101,60 @@ func (s *session) measure(what string, p *process, n, clients int, op func(i int
 	if err := repeat(n, clients, op); err != nil {
 		return cost{}, fmt.Errorf("%s: %w", what, err)
 	}
+	wall := time.Since(before.at)
 	after, err := p.read()
 	if err := errors.Join(err, stop()); err != nil {
 		return cost{}, err
 	}
-	u, wall := after.since(before), after.at.Sub(before.at)
+	u := after.since(before)
 	return cost{
 		cpu: u.cpu.Seconds() / float64(n), syncs: u.syncs / float64(n), rate: float64(n) / wall.Seconds(), measured: true,
 	}, nil
+}
+
+// rounds is how often the floor and the server take turns: what else the machine does meets both.
+const rounds = 5
+
+// compare measures op on the server and under on the floor, in turns, and gives the medians.
+func (s *session) compare(what string, n, clients int, op, under func(i int) error) (c, floor cost, err error) {
+	each := max(1, n/rounds)
+	var ours, theirs []cost
+	for round := range rounds {
+		shift := func(op func(int) error) func(int) error { return func(i int) error { return op(round*each + i) } }
+		f, err := s.measure("floor", &s.floor.process, each, clients, shift(under))
+		if err != nil {
+			return c, floor, err
+		}
+		o, err := s.measure(fmt.Sprintf("%s %d", what, round), s.server, each, clients, shift(op))
+		if err != nil {
+			return c, floor, err
+		}
+		ours, theirs = append(ours, o), append(theirs, f)
+	}
+	c, floor = median(ours), median(theirs)
+	ratios := make([]float64, rounds)
+	for i := range ratios {
+		ratios[i] = ours[i].cpu / theirs[i].cpu
+	}
+	slices.Sort(ratios)
+	c.ratio = ratios[rounds/2]
+	return c, floor, nil
+}
+
+// median is that of each figure by itself.
+func median(costs []cost) cost {
+	of := func(figure func(cost) float64) float64 {
+		all := make([]float64, len(costs))
+		for i, c := range costs {
+			all[i] = figure(c)
+		}
+		slices.Sort(all)
+		return all[len(all)/2]
+	}
+	return cost{
+		cpu: of(func(c cost) float64 { return c.cpu }), syncs: of(func(c cost) float64 { return c.syncs }),
+		rate: of(func(c cost) float64 { return c.rate }), measured: true,
+	}
 }
 
 // cost is that of one operation.
@@ -114,6 +162,7 @@ type cost struct {
 	cpu      float64 // seconds of the server
 	syncs    float64 // of the metadata's log
 	rate     float64 // operations per second
+	ratio    float64 // to the floor
 	measured bool
 }
 

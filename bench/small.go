@@ -56,29 +56,20 @@ func small(s *session) error {
 	}
 	content, n := s.large[:smallSize], s.count(20000)
 	key := func(i int) string { return fmt.Sprintf("/bench/small/%06d", i) }
-	floor, err := s.measure("floor", &s.floor.process, n, clients, func(i int) error {
+	put, floor, err := s.compare("put", n, clients, func(i int) error {
+		return s.do(wire.Request{Method: http.MethodPut, Path: key(i), Body: unlike(content, i)})
+	}, func(i int) error {
 		return s.aside(wire.Request{Method: http.MethodPut, Path: "/sha256-md5", Body: unlike(content, i)})
 	})
 	if err != nil {
 		return err
 	}
-	put, err := s.measure("put", s.server, n, clients, func(i int) error {
-		return s.do(wire.Request{Method: http.MethodPut, Path: key(i), Body: unlike(content, i)})
-	})
-	if err != nil {
-		return err
-	}
 	s.add("PUT 4 KiB, 16 clients", limit{cpu: 200 * time.Microsecond, syncs: 0.2}, put, floor)
-
-	floor, err = s.measure("floor", &s.floor.process, n, clients, func(int) error {
-		return s.aside(wire.Request{Method: http.MethodGet, Path: "/memory"})
-	})
-	if err != nil {
-		return err
-	}
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		c, err := s.measure(method, s.server, n, clients, func(int) error {
+		c, floor, err := s.compare(method, n, clients, func(int) error {
 			return s.do(wire.Request{Method: method, Path: key(rand.IntN(n))})
+		}, func(int) error {
+			return s.aside(wire.Request{Method: method, Path: "/memory"})
 		})
 		if err != nil {
 			return err

@@ -48,9 +48,8 @@ func (b *bench) add(name string, l limit, c, floor cost) {
 	}
 	r.missed = l.cpu > 0 && c.cpu > l.cpu.Seconds() || l.syncs > 0 && c.syncs > l.syncs
 	if floor.measured {
-		ratio := c.cpu / floor.cpu
-		r.floor, r.ratio = seconds(floor.cpu), fmt.Sprintf("%.2f", ratio)
-		r.missed = r.missed || l.ratio > 0 && ratio > l.ratio
+		r.floor, r.ratio = seconds(floor.cpu), fmt.Sprintf("%.2f", c.ratio)
+		r.missed = r.missed || l.ratio > 0 && c.ratio > l.ratio
 	}
 	b.put(r)
 }
