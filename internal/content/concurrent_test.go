@@ -27,8 +27,8 @@ import (
 // load is workers that use one store at once, and what has been acknowledged to them.
 type load struct {
 	store *content.Store
-	now   func() time.Time
-
+	life  int // tells edges of one process from those of the next
+	seeds int // how many different bytes there are of each size
 	mu    sync.Mutex
 	acked map[content.Edge]modelledRef
 	doubt map[content.Edge]modelledRef // a change is under way: both outcomes are right
@@ -36,7 +36,7 @@ type load struct {
 }
 
 func newLoad(s *content.Store) *load {
-	return &load{store: s, acked: map[content.Edge]modelledRef{}, doubt: map[content.Edge]modelledRef{}, after: func() {}}
+	return &load{store: s, seeds: 5, acked: map[content.Edge]modelledRef{}, doubt: map[content.Edge]modelledRef{}, after: func() {}}
 }
 
 // begin puts an edge in doubt until end says what became of it.
@@ -68,11 +68,11 @@ func (l *load) work(ctx context.Context, worker, rounds int) error {
 	rng := rand.New(rand.NewPCG(7, uint64(worker)))
 	var mine []content.Edge
 	for i := range rounds {
-		data := bytesOf(uint64(rng.IntN(5)), []int{300, 3000, 70_000}[rng.IntN(3)])
-		e := object(fmt.Sprint("repo", rng.IntN(2)), fmt.Sprint(worker, "-", i))
+		data := bytesOf(uint64(rng.IntN(l.seeds)), []int{300, 3000, 70_000}[rng.IntN(3)])
+		e := object(fmt.Sprint("repo", rng.IntN(2)), fmt.Sprint(l.life, "-", worker, "-", i))
 		var err error
 		switch kind := rng.IntN(8); {
-		case kind == 0 && len(mine) > 0:
+		case (kind == 0 || kind > 5 && l.seeds > 5) && len(mine) > 0:
 			n := rng.IntN(len(mine))
 			err = l.drop(ctx, mine[n])
 			mine = append(mine[:n], mine[n+1:]...)

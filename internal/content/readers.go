@@ -68,10 +68,3 @@ func (r *readers) hold(l extent.Location, version uint64, now time.Time) bool {
 	}
 	return false
 }
-
-// count is the number of reads under way, for metrics.
-func (r *readers) count() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.active)
-}

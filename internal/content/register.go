@@ -170,8 +170,11 @@ func (s *Store) create(id ID, row contentRow, also []digest.Digest) meta.Step {
 	}
 	return meta.Step{Locks: locks, Do: func(ctx context.Context, tx meta.Tx) error {
 		for _, d := range names {
-			if _, found, err := digests.Find(ctx, tx, d.String()); err != nil || found {
-				return errors.Join(err, meta.ErrStale)
+			switch _, found, err := digests.Find(ctx, tx, d.String()); {
+			case err != nil:
+				return err
+			case found:
+				return meta.ErrStale
 			}
 		}
 		if len(names) > 0 {
