@@ -150,7 +150,7 @@ func change(k meta.Key, value []byte) (c collectionmodel.Change, ok bool) {
 		if !row.Inline {
 			c.Location = row.Location
 		}
-		return c, value == nil || !row.Inline
+		return c, true
 	}
 	return c, false
 }

@@ -219,7 +219,7 @@ func (w *world) unsoundRows(m *metadata) string {
 		}
 	}
 	for key, l := range m.parts {
-		if m.uploads[key.upload] && w.extents[l] != stored {
+		if l != "" && m.uploads[key.upload] && w.extents[l] != stored {
 			return fmt.Sprintf("upload %s has no bytes at %s", key.upload, l)
 		}
 	}

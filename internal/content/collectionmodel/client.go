@@ -146,7 +146,7 @@ func (w *walker) settle(n *state, k int, l location, lost, promise bool) {
 	*c = client{promised: c.promised}
 	switch {
 	case acknowledged && lost, lost && w.is(LoserTrashedUndurable):
-		c.at, c.loc, c.process = losing, l, uint8(w.s.clients[k].process)
+		c.at, c.loc, c.process = losing, l, w.s.clients[k].process
 	case !acknowledged:
 		c.at = stuck
 	}

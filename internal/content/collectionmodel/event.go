@@ -60,7 +60,7 @@ type Change struct {
 	Number    int               // of PartRow
 	Digest    string            // of DigestRow
 	Referrer  string            // of EdgeRow: repository, kind and referrer, in any one form
-	Location  extent.Location   // of PartRow, OwnerRow, TrashRow
+	Location  extent.Location   // of PartRow (empty for inline bytes), OwnerRow, TrashRow
 	Epoch     extent.Epoch      // of EpochRow
 	Locations []extent.Location // of ContentRow: extents, not inline bytes
 	Elder     string            // of ContentRow: what it is an alias of

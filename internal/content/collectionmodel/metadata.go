@@ -66,7 +66,7 @@ func (m *metadata) locations(c Change) []extent.Location {
 	case ContentRow:
 		return m.contents[c.Content].locations
 	case PartRow:
-		if l, ok := m.parts[partKey{c.Content, c.Number}]; ok {
+		if l := m.parts[partKey{c.Content, c.Number}]; l != "" {
 			return []extent.Location{l}
 		}
 	}

@@ -133,6 +133,9 @@ func replaySteps(t *testing.T, m *Model, steps []Step) error {
 	n := &narrator{m: m}
 	at := m.Initial()
 	worlds, err := begin(n, &at)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, want := range steps {
 		var next state
 		found := false

@@ -33,7 +33,7 @@ func (w *world) before(c Change, now int64) (p prior) {
 		_, p.exists = m.contents[c.Content]
 		p.held = m.held(c.Content, now)
 		for key, l := range m.parts {
-			if key.upload == c.Content {
+			if key.upload == c.Content && l != "" {
 				p.parts = append(p.parts, l)
 			}
 		}

@@ -62,7 +62,9 @@ func parseBody(text string) (b body, err error) {
 
 // sizes of objects and layers: inline, at the limit of what is inline, in a file, in several checksummed blocks.
 // The small ones come more often, so that there are many operations.
-func sizes() []int { return []int{0, 100, 100, 4096, 4096, 4096, 4096, 65536, 65537, 65537, 300_000, 2_500_000} }
+func sizes() []int {
+	return []int{0, 100, 100, 4096, 4096, 4096, 4096, 65536, 65537, 65537, 300_000, 2_500_000}
+}
 
 func randomPiece(r *rand.Rand) piece {
 	all := sizes()
