@@ -109,18 +109,16 @@ func exists(path string) bool {
 
 // command is a program to run, with an empty home of its own.
 type command struct {
-	t   testing.TB
-	dir string // working directory and home
-	env []string
+	t     testing.TB
+	dir   string // working directory and home
+	env   []string
+	limit time.Duration // of one run
 }
 
 func newCommand(t testing.TB, env ...string) command {
 	dir := t.TempDir()
-	return command{t, dir, append(os.Environ(), append([]string{"HOME=" + dir, "NO_PROXY=127.0.0.1"}, env...)...)}
+	return command{t, dir, append(os.Environ(), append([]string{"HOME=" + dir, "NO_PROXY=127.0.0.1"}, env...)...), 5 * time.Minute}
 }
-
-// commandLimit bounds how long one command may take.
-const commandLimit = 5 * time.Minute
 
 // run runs a program, which must succeed, and returns what it wrote to its standard output.
 func (c command) run(name string, args ...string) string {
@@ -143,7 +141,7 @@ func (c command) fails(name string, args ...string) string {
 }
 
 func (c command) try(stderr io.Writer, name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(c.t.Context(), commandLimit)
+	ctx, cancel := context.WithTimeout(c.t.Context(), c.limit)
 	defer cancel()
 	var stdout, errors bytes.Buffer
 	p := exec.CommandContext(ctx, name, args...)
