@@ -239,6 +239,47 @@ func TestContentOutlivesItsLastReferenceByALease(t *testing.T) {
 	b.wantEmpty()
 }
 
+func TestAnEarlierLeaseDoesNotShortenTheOneOfALostReference(t *testing.T) {
+	b := newBench(t)
+	data, edge := bytesOf(9, 100<<10), object("bucket", "v")
+	id := b.push(data, content.Edge{Repository: "bucket", Kind: content.EdgeLease})
+	b.push(data, edge)
+	b.after(b.Lease() - time.Minute)
+	b.unlink(id, edge)
+	b.after(b.Lease() / 2)
+	b.collect()
+	b.wantBytes(id, data)
+	err := b.Meta().View(t.Context(), func(r meta.Reader) error {
+		if held, err := b.Holds(t.Context(), r, id, "bucket"); held || err != nil {
+			t.Errorf("the bucket still shows the content: %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.after(b.Lease())
+	b.collect()
+	b.wantEmpty()
+}
+
+func TestLosingManyReferencesWritesOneLease(t *testing.T) {
+	b := newBench(t)
+	data := bytesOf(9, 10)
+	one, two := object("bucket", "1"), object("bucket", "2")
+	id := b.push(data, one)
+	b.push(data, two)
+	b.unlink(id, one)
+	b.after(b.Lease() / 4)
+	b.unlink(id, two)
+	b.after(b.Lease()/2 + time.Minute)
+	b.collect()
+	b.wantBytes(id, data)
+	b.after(b.Lease() / 2)
+	b.collect()
+	b.wantEmpty()
+}
+
 func TestAReaderKeepsBytesThatAreCollected(t *testing.T) {
 	b := newBench(t)
 	data, edge := bytesOf(10, 3<<20), object("bucket", "v")

@@ -78,8 +78,8 @@ func staleIfAbsent(err error) error {
 	return err
 }
 
-// Unlink is the step that removes e from the content of id, which is kept for another lease's time and then collected unless
-// somebody else refers to it.
+// Unlink is the step that removes e from the content of id. The content is then kept for at least half a lease, without being visible
+// anywhere for it, and collected unless somebody else refers to it by then.
 func (s *Store) Unlink(ctx context.Context, r meta.Reader, id ID, e Edge) (meta.Step, error) {
 	row, found, err := contents.Find(ctx, r, string(id))
 	if err != nil {
@@ -93,25 +93,41 @@ func (s *Store) Unlink(ctx context.Context, r meta.Reader, id ID, e Edge) (meta.
 	if row.Alias != "" {
 		ids = append(ids, row.Alias)
 	}
-	at := s.o.Now().Add(s.o.Lease)
-	locks := meta.LockSet{}.Read(own)
-	for _, i := range ids {
-		locks = locks.Write(e.key(i), dueKey(at, i))
-	}
-	return meta.Step{Locks: locks, Do: func(ctx context.Context, tx meta.Tx) error {
+	steps := []meta.Step{{Locks: meta.LockSet{}.Read(own), Do: func(ctx context.Context, tx meta.Tx) error {
 		now, err := contents.GetKey(ctx, tx, own)
+		if err == nil && now.Alias != row.Alias {
+			err = meta.ErrStale
+		}
+		return staleIfAbsent(err)
+	}}}
+	for _, i := range ids {
+		edge := e.key(i)
+		linger, err := s.linger(ctx, r, i)
 		if err != nil {
-			return staleIfAbsent(err)
+			return meta.Step{}, err
 		}
-		if now.Alias != row.Alias {
-			return meta.ErrStale
-		}
-		for _, i := range ids {
-			if err := errors.Join(tx.Delete(e.key(i)), due.PutKey(tx, dueKey(at, i), struct{}{})); err != nil {
-				return err
-			}
-		}
-		return nil
+		steps = append(steps, linger, meta.Step{Locks: meta.LockSet{}.Write(edge), Do: func(_ context.Context, tx meta.Tx) error {
+			return tx.Delete(edge)
+		}})
+	}
+	return meta.Join(steps...), nil
+}
+
+// linger is the step that gives content which loses an edge a lease of no repository: so that a client which was told of it and skipped
+// its upload still finds it. It does nothing where such a lease has half its life before it, so that popular content has no busy row.
+func (s *Store) linger(ctx context.Context, r meta.Reader, id ID) (meta.Step, error) {
+	lease := Edge{"", EdgeLease, ""}.key(id)
+	old, err := edges.GetKey(ctx, r, lease)
+	if err == nil && old.live(s.o.Now().Add(s.o.Lease/2)) {
+		return meta.Step{}, nil
+	}
+	if err != nil && !errors.Is(err, meta.ErrNotFound) {
+		return meta.Step{}, err
+	}
+	until := s.o.Now().Add(s.o.Lease)
+	queue := dueKey(until, id)
+	return meta.Step{Locks: meta.LockSet{}.Write(lease, queue), Do: func(_ context.Context, tx meta.Tx) error {
+		return errors.Join(edges.PutKey(tx, lease, edgeRow{Until: until.Unix()}), due.PutKey(tx, queue, struct{}{}))
 	}}, nil
 }
 

@@ -2,6 +2,7 @@ package content
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 
@@ -77,8 +78,12 @@ func (m recordedMeta) Update(ctx context.Context, locks meta.LockSet, fn func(me
 		changes = nil
 		return fn(recordedTx{tx, &changes})
 	})
-	if err == nil && len(changes) > 0 {
+	unknown := errors.Is(err, meta.ErrUnknownOutcome)
+	if (err == nil || unknown) && len(changes) > 0 {
 		e := collectionmodel.Event{Kind: collectionmodel.Commit, Outcome: collectionmodel.Done, Changes: changes}
+		if unknown {
+			e.Outcome = collectionmodel.Unknown
+		}
 		if claimed := claims(changes); claimed != "" {
 			e.Epoch = claimed
 		}

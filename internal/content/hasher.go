@@ -139,7 +139,10 @@ func (s *Store) advance(ctx context.Context, id ID) error {
 		case err != nil:
 			return err
 		}
-		if err := s.hashParts(ctx, id, from, list); err != nil {
+		switch err := s.hashParts(ctx, id, from, list); {
+		case errors.Is(err, fault.BlobNotFound), errors.Is(err, fault.SessionNotFound):
+			// The part has been replaced or the upload has ended since: the next look tells.
+		case err != nil:
 			return err
 		}
 	}
@@ -227,6 +230,15 @@ func (s *Store) keepCheckpoint(ctx context.Context, id ID, c checkpoint) error {
 // hashPiece feeds the checked bytes of one piece to h. A piece replaced meanwhile shows as not found.
 func (s *Store) hashPiece(ctx context.Context, h hash.Hash, owner ID, p piece) error {
 	rd, err := s.Open(ctx, func(r meta.Reader) (Source, error) {
+		if !p.inline {
+			row, found, err := extents.Find(ctx, r, string(p.location))
+			if err != nil {
+				return Source{}, err
+			}
+			if !found || row.Owner != owner {
+				return Source{}, fault.BlobNotFound.With("", nil)
+			}
+		}
 		return s.piecesSource(ctx, r, owner, []piece{p})
 	})
 	if err != nil {

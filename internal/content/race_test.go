@@ -2,6 +2,7 @@ package content_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -164,4 +165,19 @@ func TestASessionThatIsWrittenToIsNotExpired(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.append(id, 20, bytesOf(3, 10))
+}
+
+func TestAPartThatIsGoneWhenItIsHashedIsNoDamage(t *testing.T) {
+	b := newBench(t)
+	id := b.begin(content.Multipart)
+	b.putPart(id, 1, bytesOf(1, 70_000))
+	b.putPart(id, 2, bytesOf(2, 70_000))
+	s := b.overtaken(func() { // while the first checkpoint is kept
+		b.do(func(meta.Reader) (meta.Step, error) { return b.AbortUpload(id), nil })
+		b.collect()
+	})
+	if err := s.FinishHash(t.Context(), id, []int{1, 2}); !errors.Is(err, fault.SessionNotFound) && !errors.Is(err, fault.BlobNotFound) {
+		t.Fatalf("reported as %v", err)
+	}
+	b.wantEmpty()
 }
