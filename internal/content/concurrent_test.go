@@ -334,6 +334,9 @@ func (w frozenWriter) Commit(ctx context.Context) error {
 
 // crashClones is how many states after a loss of power the test looks at.
 func crashClones() int {
+	if testing.Short() {
+		return 100
+	}
 	if os.Getenv("CI") != "" || os.Getenv("ZAS_NIGHTLY") != "" {
 		return 1000
 	}
