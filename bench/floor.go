@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -42,6 +43,19 @@ func serveFloor(args []string) error {
 	routes.HandleFunc("PUT /discard", func(w http.ResponseWriter, r *http.Request) { discard(w, r) })
 	routes.HandleFunc("PUT /sha256", func(w http.ResponseWriter, r *http.Request) { discard(w, r, sha256.New()) })
 	routes.HandleFunc("PUT /sha256-md5", func(w http.ResponseWriter, r *http.Request) { discard(w, r, sha256.New(), md5.New()) })
+	kept := func(hashes ...func() hash.Hash) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			var running []hash.Hash
+			for _, start := range hashes {
+				running = append(running, start())
+			}
+			if err := writeDirect(w, r, filepath.Dir(file), running...); err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+			}
+		}
+	}
+	routes.HandleFunc("PUT /sha256/kept", kept(sha256.New))
+	routes.HandleFunc("PUT /sha256-md5/kept", kept(sha256.New, md5.New))
 	routes.HandleFunc("GET /file", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) })
 	routes.HandleFunc("GET /memory", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content[:min(len(content), smallSize)]))
@@ -72,6 +86,10 @@ func discard(w http.ResponseWriter, r *http.Request, hashes ...hash.Hash) {
 			return
 		}
 	}
+	answer(w, hashes)
+}
+
+func answer(w http.ResponseWriter, hashes []hash.Hash) {
 	for _, h := range hashes {
 		w.Header().Add("ETag", hex.EncodeToString(h.Sum(nil)))
 	}
