@@ -19,7 +19,7 @@ FUZZTIME ?= 10s
 RACE := ./module/... ./meta/... ./extent/... ./auth/... ./internal/content ./internal/object ./internal/repository ./internal/usage \
 	./internal/telemetry ./internal/server ./internal/s3 ./internal/oci
 
-.PHONY: demo run build test check lint race fuzz bench nightly generate tools clean
+.PHONY: demo run build test check lint race fuzz e2e bench nightly generate tools clean
 
 demo: build
 	bin/zas demo
@@ -55,6 +55,10 @@ race:
 # Every fuzz target for FUZZTIME.
 fuzz:
 	GO='$(GO)' tools/fuzz $(FUZZTIME)
+
+# The real program and the clients that people use: a part of test.
+e2e: tools
+	$(GO) test -count 1 ./internal/e2e/...
 
 # What the server costs, as ratios to floors measured in the same run.
 bench: build
