@@ -67,6 +67,7 @@ bench: build
 # What takes hours.
 nightly: tools
 	ZAS_NIGHTLY=1 $(GO) test -timeout 6h -count 1 ./...
+	cd auth/sigv4/oracletest && $(GO) test -count 1 ./...
 	GO='$(GO)' tools/fuzz 10m
 
 # What is made from the code: reference pages.
