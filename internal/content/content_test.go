@@ -403,3 +403,27 @@ func TestDamageIsReportedAndNeverServed(t *testing.T) {
 		t.Fatalf("%v, %v", report.Problems, err)
 	}
 }
+
+func TestUploadingTheSameBytesAgainRepairsDamage(t *testing.T) {
+	b := newBench(t)
+	data, one, two := bytesOf(17, 3<<20), object("bucket", "1"), object("bucket", "2")
+	id := b.push(data, one)
+	b.Store = b.contentOver(b.meta, flipped{b.extents, 2 << 20})
+	_, err := b.read(id)
+	wantFault(t, err, fault.Damaged)
+	b.Store = b.contentOver(b.meta, b.extents)
+	if again := b.push(data, two); again != id {
+		t.Fatalf("stored as another content: %s", again)
+	}
+	b.wantBytes(id, data)
+	b.collect()
+	b.wantBytes(id, data)
+	refs := []content.Reference{{ID: id, Edge: one}, {ID: id, Edge: two}}
+	if r := b.wantSound(refs...); r.Extents != 1 {
+		t.Fatalf("the damaged bytes are still there: %+v", r)
+	}
+	b.push(data, object("bucket", "1"))
+	if r := b.wantSound(refs...); r.Extents != 1 {
+		t.Fatalf("sound bytes were replaced: %+v", r)
+	}
+}

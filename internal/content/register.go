@@ -89,7 +89,11 @@ func (s *Store) PlanRegister(ctx context.Context, r meta.Reader, st *Staged, als
 	}
 	if found {
 		adopt, err := s.adopt(ctx, r, id, d, also)
-		return id, meta.Join(st.claim(false), adopt), err
+		if err != nil {
+			return "", meta.Step{}, err
+		}
+		repair, err := s.planRepair(ctx, r, id, st)
+		return id, meta.Join(st.claim(false), adopt, repair), err
 	}
 	row := contentRow{Size: st.Size(), SHA256: d.Sum(), Inline: st.Inline(), Pieces: pack(st.piece()), Created: s.o.Now().UnixNano()}
 	steps := []meta.Step{st.claim(true), s.create(st.id, row, also)}
@@ -99,6 +103,52 @@ func (s *Store) PlanRegister(ctx context.Context, r meta.Reader, st *Staged, als
 		steps = append(steps, s.alive(), ownExtent(st.location, extentRow{Owner: st.id, Size: st.Size(), CRC: st.crc}))
 	}
 	return st.id, meta.Join(steps...), nil
+}
+
+// planRepair is the step that gives content whose bytes have been found damaged the good ones that st has; where nothing is damaged,
+// it is a step that does nothing.
+func (s *Store) planRepair(ctx context.Context, r meta.Reader, id ID, st *Staged) (meta.Step, error) {
+	if some, err := meta.Any(ctx, r, damage.All()); err != nil || !some {
+		return meta.Step{}, err
+	}
+	row, err := contents.Get(ctx, r, string(id))
+	if err != nil {
+		return meta.Step{}, err
+	}
+	list, err := row.Pieces.unpack()
+	if err != nil {
+		return meta.Step{}, err
+	}
+	var bad []meta.Key
+	for _, p := range list {
+		if _, found, err := damage.Find(ctx, r, string(p.location)); err != nil {
+			return meta.Step{}, err
+		} else if found {
+			bad = append(bad, damage.Key(string(p.location)))
+		}
+	}
+	if len(bad) == 0 || st.Inline() {
+		return meta.Step{}, nil
+	}
+	own := contents.Key(string(id))
+	replace := meta.Step{Locks: meta.LockSet{}.Write(own).Write(bad...), Do: func(ctx context.Context, tx meta.Tx) error {
+		now, err := contents.GetKey(ctx, tx, own)
+		if err != nil {
+			return staleIfAbsent(err)
+		}
+		if string(now.Pieces) != string(row.Pieces) {
+			return meta.ErrStale
+		}
+		for _, k := range bad {
+			if err := tx.Delete(k); err != nil {
+				return err
+			}
+		}
+		now.Pieces, now.Inline = pack(st.piece()), false
+		return contents.PutKey(tx, own, now)
+	}}
+	owned := ownExtent(st.location, extentRow{Owner: id, Size: st.Size(), CRC: st.crc})
+	return meta.Join(replace, s.alive(), owned, s.throwAway(list...), st.claim(true)), nil
 }
 
 // adopt is the step that uses the content which d names already.
