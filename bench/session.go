@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -154,6 +155,7 @@ func median(costs []cost) cost {
 	return cost{
 		cpu: of(func(c cost) float64 { return c.cpu }), syncs: of(func(c cost) float64 { return c.syncs }),
 		rate: of(func(c cost) float64 { return c.rate }), measured: true,
+		least: slices.MinFunc(costs, func(a, b cost) int { return cmp.Compare(a.cpu, b.cpu) }).cpu,
 	}
 }
 
@@ -163,6 +165,7 @@ type cost struct {
 	syncs    float64 // of the metadata's log
 	rate     float64 // operations per second
 	ratio    float64 // to the floor
+	least    float64 // seconds of the server, in the round that cost least
 	measured bool
 }
 

@@ -17,7 +17,7 @@ var (
 	Unexpected = define("internal-error", Internal, Backoff,
 		"the server met an unexpected condition", "try again; if it stays, give the request id to the operator, whose log has the cause")
 	Damaged = define("content-damaged", Internal, Never,
-		"the stored bytes do not match their checksum", "upload the same bytes again: this repairs them; the operator finds the location in the log")
+		"the stored bytes do not match their checksum", "upload the same bytes again in one request, which repairs them; the operator finds the location in the log")
 	Busy = define("busy", Overload, Backoff,
 		"the server is busy or stopping", "try again after a short, growing delay")
 	StorageFull = define("storage-full", Full, Backoff,
