@@ -141,7 +141,7 @@ func (s *Store) advance(ctx context.Context, id ID) error {
 		}
 		switch err := s.hashParts(ctx, id, from, list); {
 		case errors.Is(err, fault.BlobNotFound), errors.Is(err, fault.SessionNotFound):
-			// The part has been replaced or the upload has ended since: the next look tells.
+			return nil // the part has been replaced or the upload has ended since, and whoever did it wakes the worker
 		case err != nil:
 			return err
 		}
