@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"iter"
+	"time"
 
 	"github.com/zot-artifact-store/zas/digest"
 	"github.com/zot-artifact-store/zas/meta"
@@ -168,6 +169,7 @@ func (s *Store) planAlias(ctx context.Context, r meta.Reader, id ID, row content
 	alias := Edge{"", EdgeAlias, string(id)}.key(elder)
 	locks := meta.LockSet{}.Write(own, alias).Read(old).Guard(edges.Guard(string(id)))
 	copies := map[string]bool{}
+	var ends []meta.Key // when the elder's copies of leases are over
 	for e, err := range edges.Scan(ctx, r, held) {
 		if err != nil {
 			return meta.Step{}, err
@@ -175,13 +177,22 @@ func (s *Store) planAlias(ctx context.Context, r meta.Reader, id ID, row content
 		k := edges.Key(append([]string{string(elder)}, e.Parts[1:]...)...)
 		copies[string(k.Raw())] = true
 		locks = locks.Write(k)
+		if e.Value.Until != 0 {
+			ends = append(ends, dueKey(time.Unix(e.Value.Until, 0), elder))
+		}
 	}
+	locks = locks.Write(ends...)
 	move := meta.Step{Locks: locks, Do: func(ctx context.Context, tx meta.Tx) error {
 		if _, err := contents.GetKey(ctx, tx, old); err != nil {
 			return staleIfAbsent(err)
 		}
 		if err := copyEdges(ctx, tx, edges.Scan(ctx, tx, held), elder, copies); err != nil {
 			return err
+		}
+		for _, k := range ends {
+			if err := due.PutKey(tx, k, struct{}{}); err != nil {
+				return err
+			}
 		}
 		next := row
 		next.Alias, next.Pieces = elder, nil

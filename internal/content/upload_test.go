@@ -376,3 +376,21 @@ func TestTheWorkerFindsDigestsByItself(t *testing.T) {
 	}
 	b.wantSound(content.Reference{ID: done.ID, Edge: object("bucket", "v")})
 }
+
+func TestALeaseThatAnAliasBringsToItsElderEnds(t *testing.T) {
+	b := newBench(t)
+	one, two := bytesOf(1, 100<<10), bytesOf(2, 100<<10)
+	old, young := object("a", "old"), object("b", "young")
+	elder := b.push(slices.Concat(one, two), old)
+	id := b.begin(content.Multipart)
+	b.putPart(id, 1, one)
+	b.putPart(id, 2, two)
+	done := b.complete(id, young, false, 1, 2)
+	b.unlink(done.ID, young) // before its digest is known
+	b.collect()
+	b.wantSound(content.Reference{ID: elder, Edge: old})
+	b.unlink(elder, old)
+	b.after(2 * b.Lease())
+	b.collect()
+	b.wantEmpty()
+}
