@@ -21,7 +21,7 @@ func layers() []layer {
 		{"ports", []string{"extent", "meta", "auth", "event"}, []string{"words"}},
 		{"adapters", []string{"extent/fileextent", "meta/pebblemeta", "auth/sigv4"}, []string{"words", "ports"}},
 		{"contracts", []string{"extent/extenttest", "meta/metatest"}, []string{"words", "ports"}},
-		{"domain", []string{"internal/artifact", "internal/content", "internal/repository", "internal/object", "internal/usage"},
+		{"domain", []string{"internal/artifact", "internal/jobs", "internal/content", "internal/repository", "internal/object", "internal/usage"},
 			[]string{"words", "ports"}},
 		{"protocols", []string{"internal/s3", "internal/oci"}, []string{"words", "ports", "domain"}},
 		{"assembly", []string{"internal/config", "internal/telemetry", "internal/server", "internal/demo", "internal/reference", "internal/cli", "standard", "cmd/zas"},
@@ -35,11 +35,12 @@ func layers() []layer {
 // siblings are the imports within a layer, and the few across that the layers do not allow.
 func siblings() map[string][]string {
 	return map[string][]string{
-		"event":               {"meta"},                                                         // the outbox is rows
-		"internal/content":    {"internal/artifact"},                                            // content has an artifact digest
-		"internal/repository": {"internal/artifact", "internal/content"},                        // manifests are content
-		"internal/object":     {"internal/artifact", "internal/content", "internal/repository"}, // a bucket is a repository with keys
-		"internal/s3":         {"auth/sigv4"},                                                   // the signature is part of the protocol
+		"event":               {"meta"},                                                                          // the outbox is rows
+		"internal/content":    {"internal/artifact"},                                                             // content has an artifact digest
+		"internal/repository": {"internal/artifact", "internal/content", "internal/jobs"},                        // manifests are content
+		"internal/object":     {"internal/artifact", "internal/content", "internal/repository", "internal/jobs"}, // a bucket is a repository with keys
+		"internal/usage":      {"internal/jobs"},                                                                 // it is folded at an interval
+		"internal/s3":         {"auth/sigv4"},                                                                    // the signature is part of the protocol
 		"internal/server":     {"internal/config", "internal/telemetry"},
 		"internal/reference":  {"internal/config"},
 		"internal/cli":        {"internal/config", "internal/telemetry", "internal/server", "internal/demo"},

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/zot-artifact-store/zas/fault"
 	"github.com/zot-artifact-store/zas/internal/content"
+	"github.com/zot-artifact-store/zas/internal/jobs"
 	"github.com/zot-artifact-store/zas/internal/repository"
 	"github.com/zot-artifact-store/zas/meta"
 )
@@ -51,8 +51,7 @@ type Service struct {
 	repositories *repository.Service // shares the namespace
 	o            Options
 
-	stop context.CancelFunc
-	done sync.WaitGroup
+	forget jobs.Loop
 }
 
 // New is a Service whose rows live in the metadata store of c.
@@ -62,30 +61,15 @@ func New(c *content.Store, o Options) *Service {
 
 // Start begins to forget, in time, the answers to completed uploads. Stop ends it.
 func (s *Service) Start(ctx context.Context) error {
-	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
-	s.done.Go(func() {
-		tick := time.NewTicker(s.o.Interval)
-		defer tick.Stop()
-		for {
-			if err := s.Forget(ctx); err != nil && ctx.Err() == nil {
-				s.o.Logger.WarnContext(ctx, "answers to completed uploads are not forgotten", "error", err)
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-		}
+	s.forget.Start(ctx, jobs.Job{
+		Interval: s.o.Interval, Logger: s.o.Logger, Failure: "answers to completed uploads are not forgotten", Round: s.Forget,
 	})
 	return nil
 }
 
 // Stop ends what Start began and waits for it.
 func (s *Service) Stop(context.Context) error {
-	if s.stop != nil {
-		s.stop()
-		s.done.Wait()
-	}
+	s.forget.Stop()
 	return nil
 }
 

@@ -3,11 +3,11 @@ package repository
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/zot-artifact-store/zas/digest"
 	"github.com/zot-artifact-store/zas/fault"
 	"github.com/zot-artifact-store/zas/internal/content"
+	"github.com/zot-artifact-store/zas/internal/jobs"
 	"github.com/zot-artifact-store/zas/meta"
 )
 
@@ -159,29 +159,14 @@ func (s *Service) SweepAll(ctx context.Context) error {
 
 // Start begins to remove, at every interval, what is left of deleted buckets. Stop ends it.
 func (s *Service) Start(ctx context.Context) error {
-	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
-	s.done.Go(func() {
-		tick := time.NewTicker(s.o.Interval)
-		defer tick.Stop()
-		for {
-			if err := s.SweepAll(ctx); err != nil && ctx.Err() == nil {
-				s.o.Logger.WarnContext(ctx, "evidence of deleted buckets is not removed yet", "error", err)
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-		}
+	s.sweeping.Start(ctx, jobs.Job{
+		Interval: s.o.Interval, Logger: s.o.Logger, Failure: "evidence of deleted buckets is not removed yet", Round: s.SweepAll,
 	})
 	return nil
 }
 
 // Stop ends what Start began and waits for it.
 func (s *Service) Stop(context.Context) error {
-	if s.stop != nil {
-		s.stop()
-		s.done.Wait()
-	}
+	s.sweeping.Stop()
 	return nil
 }

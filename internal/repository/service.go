@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/zot-artifact-store/zas/digest"
 	"github.com/zot-artifact-store/zas/event"
 	"github.com/zot-artifact-store/zas/fault"
 	"github.com/zot-artifact-store/zas/internal/content"
+	"github.com/zot-artifact-store/zas/internal/jobs"
 	"github.com/zot-artifact-store/zas/meta"
 )
 
@@ -27,8 +27,7 @@ type Service struct {
 	meta    meta.Store
 	o       Options
 
-	stop context.CancelFunc
-	done sync.WaitGroup
+	sweeping jobs.Loop
 }
 
 // New is a Service whose rows live in the metadata store of c.

@@ -9,10 +9,10 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/zot-artifact-store/zas/event"
+	"github.com/zot-artifact-store/zas/internal/jobs"
 	"github.com/zot-artifact-store/zas/meta"
 )
 
@@ -53,8 +53,7 @@ type Fold struct {
 	meta meta.Store
 	o    Options
 
-	stop context.CancelFunc
-	done sync.WaitGroup
+	loop jobs.Loop
 }
 
 // New is a Fold over m.
@@ -73,33 +72,14 @@ func New(m meta.Store, o Options) *Fold {
 
 // Start begins to fold at every interval. Stop ends it.
 func (f *Fold) Start(ctx context.Context) error {
-	ctx, f.stop = context.WithCancel(context.WithoutCancel(ctx))
-	f.done.Go(func() { f.run(ctx) })
+	f.loop.Start(ctx, jobs.Job{Interval: f.o.Interval, Logger: f.o.Logger, Failure: "usage is not folded", Round: f.Catch})
 	return nil
 }
 
 // Stop ends what Start began and waits for it.
 func (f *Fold) Stop(context.Context) error {
-	if f.stop != nil {
-		f.stop()
-		f.done.Wait()
-	}
+	f.loop.Stop()
 	return nil
-}
-
-func (f *Fold) run(ctx context.Context) {
-	tick := time.NewTicker(f.o.Interval)
-	defer tick.Stop()
-	for {
-		if err := f.Catch(ctx); err != nil && ctx.Err() == nil {
-			f.o.Logger.WarnContext(ctx, "usage is not folded", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
 }
 
 // Catch folds all that the outbox has now.
