@@ -82,7 +82,18 @@ type Error struct {
 	Code    *Code
 	Subject string // what it is about; may be sent
 	Message string // replaces the code's text when not empty; may be sent
+	Facts   []Fact // what a program may want to read beside the sentence; sent where the protocol has room for it
 	Cause   error  // logged, never sent
+}
+
+// Fact is a value with the name that the protocol's error document has for it: `ArgumentName`, `MaxSizeAllowed`.
+type Fact struct{ Name, Value string }
+
+// Tell is err with facts. The facts are sent to the client.
+func Tell(err error, facts ...Fact) error {
+	e := *Of(err)
+	e.Facts = append(e.Facts[:len(e.Facts):len(e.Facts)], facts...)
+	return &e
 }
 
 // Error is for logs: it includes the cause.

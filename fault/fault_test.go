@@ -40,6 +40,18 @@ func TestAnErrorIsItsCodeAndItsCause(t *testing.T) {
 	}
 }
 
+func TestAnErrorTellsFactsAndStaysWhatItIs(t *testing.T) {
+	plain := fault.ArgumentInvalid.With("date", io.ErrUnexpectedEOF)
+	one := fault.Tell(plain, fault.Fact{Name: "ArgumentName", Value: "date"})
+	two := fault.Tell(one, fault.Fact{Name: "ArgumentValue", Value: "today"})
+	if !errors.Is(two, fault.ArgumentInvalid) || !errors.Is(two, io.ErrUnexpectedEOF) {
+		t.Errorf("%v is not what it was", two)
+	}
+	if n, m, k := len(fault.Of(plain).Facts), len(fault.Of(one).Facts), len(fault.Of(two).Facts); n != 0 || m != 1 || k != 2 {
+		t.Errorf("%d, %d and %d facts", n, m, k)
+	}
+}
+
 func TestOf(t *testing.T) {
 	cause := errors.New("disk on fire")
 	tests := []struct {

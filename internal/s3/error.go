@@ -124,6 +124,9 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	x.text("Code", a.code)
 	x.text("Message", message)
 	x.subject(f)
+	for _, fact := range f.Facts {
+		x.text(fact.Name, fact.Value)
+	}
 	x.text("Resource", path)
 	x.text("RequestId", requestID(w))
 	x.text("HostId", hostID)
