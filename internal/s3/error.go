@@ -20,58 +20,58 @@ var answers = map[*fault.Code]answer{
 	fault.Damaged:        {"InternalError", 500, ""},
 	fault.Busy:           {"SlowDown", 503, "Please reduce your request rate."},
 	fault.StorageFull:    {"InsufficientStorage", 507, ""},
-	fault.NotImplemented: {"NotImplemented", 501, "A header or query you provided implies functionality that is not implemented."},
+	fault.NotImplemented: {"NotImplemented", 501, "A header you provided implies functionality that is not implemented."},
 	fault.Timeout:        {"RequestTimeout", 400, "Your socket connection to the server was not read from or written to within the timeout period."},
 	fault.Incomplete:     {"IncompleteBody", 400, "You did not provide the number of bytes specified by the Content-Length HTTP header"},
 
-	fault.CredentialsMissing:   {"AccessDenied", 403, "Access Denied"},
+	fault.CredentialsMissing:   {"AccessDenied", 403, "Access Denied."},
 	fault.CredentialsMalformed: {"AuthorizationHeaderMalformed", 400, ""},
 	fault.KeyUnknown:           {"InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records."},
 	fault.SignatureMismatch: {"SignatureDoesNotMatch", 403,
 		"The request signature we calculated does not match the signature you provided. Check your key and signing method."},
-	fault.PasswordMismatch: {"AccessDenied", 403, "Access Denied"},
+	fault.PasswordMismatch: {"AccessDenied", 403, "Access Denied."},
 	fault.ClockSkewed:      {"RequestTimeTooSkewed", 403, "The difference between the request time and the current time is too large."},
-	fault.Expired:          {"AccessDenied", 403, "Request has expired"},
+	fault.Expired:          {"AccessDenied", 403, "Request has expired."},
 	fault.QueryAuthInvalid: {"AuthorizationQueryParametersError", 400, ""},
 	fault.RegionMismatch:   {"AuthorizationHeaderMalformed", 400, ""},
-	fault.AccessDenied:     {"AccessDenied", 403, "Access Denied"},
+	fault.AccessDenied:     {"AccessDenied", 403, "Access Denied."},
 
 	fault.BadRequest:               {"InvalidRequest", 400, ""},
 	fault.ArgumentInvalid:          {"InvalidArgument", 400, ""},
-	fault.MalformedXML:             {"MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema"},
+	fault.MalformedXML:             {"MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema."},
 	fault.MalformedJSON:            {"InvalidRequest", 400, ""},
-	fault.PathInvalid:              {"InvalidURI", 400, "Couldn't parse the specified URI."},
+	fault.PathInvalid:              {"InvalidURI", 400, "The specified URI couldn't be parsed."},
 	fault.MethodNotAllowed:         {"MethodNotAllowed", 405, "The specified method is not allowed against this resource."},
 	fault.LengthRequired:           {"MissingContentLength", 411, "You must provide the Content-Length HTTP header."},
 	fault.RangeNotSatisfiable:      {"InvalidRange", 416, "The requested range is not satisfiable"},
-	fault.PartNumberNotSatisfiable: {"InvalidPartNumber", 416, "The requested partnumber is not satisfiable"},
-	fault.EntityTooLarge:           {"EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size"},
+	fault.PartNumberNotSatisfiable: {"InvalidPartNumber", 416, "The requested partnumber is not satisfiable."},
+	fault.EntityTooLarge:           {"EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed object size."},
 	fault.EntityTooSmall:           {"EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed size"},
 	fault.MetadataTooLarge:         {"MetadataTooLarge", 400, "Your metadata headers exceed the maximum allowed metadata size"},
-	fault.KeyTooLong:               {"KeyTooLongError", 400, "Your key is too long"},
-	fault.PreconditionFailed:       {"PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold"},
+	fault.KeyTooLong:               {"KeyTooLongError", 400, "Your key is too long."},
+	fault.PreconditionFailed:       {"PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold."},
 	fault.ConditionalConflict:      {"ConditionalRequestConflict", 409, ""},
 
 	fault.DigestInvalid:          {"InvalidDigest", 400, ""},
 	fault.DigestMismatch:         {"BadDigest", 400, ""},
-	fault.ContentMD5Invalid:      {"InvalidDigest", 400, "The Content-MD5 you specified was invalid."},
+	fault.ContentMD5Invalid:      {"InvalidDigest", 400, "The Content-Md5 you specified is not valid."},
 	fault.ChecksumMismatch:       {"BadDigest", 400, ""},
 	fault.PayloadHashMismatch:    {"XAmzContentSHA256Mismatch", 400, "The provided 'x-amz-content-sha256' header does not match what was computed."},
 	fault.ChunkSignatureMismatch: {"SignatureDoesNotMatch", 403, ""},
 	fault.ChunkMalformed:         {"InvalidRequest", 400, ""},
 
 	fault.BucketNameInvalid: {"InvalidBucketName", 400, "The specified bucket is not valid."},
-	fault.BucketNotFound:    {"NoSuchBucket", 404, "The specified bucket does not exist"},
+	fault.BucketNotFound:    {"NoSuchBucket", 404, "The specified bucket does not exist."},
 	fault.BucketExists: {"BucketAlreadyExists", 409, "The requested bucket name is not available. " +
 		"The bucket namespace is shared by all users of the system. Please select a different name and try again."},
 	fault.BucketOwned:     {"BucketAlreadyOwnedByYou", 409, "Your previous request to create the named bucket succeeded and you already own it."},
-	fault.BucketNotEmpty:  {"BucketNotEmpty", 409, "The bucket you tried to delete is not empty"},
+	fault.BucketNotEmpty:  {"BucketNotEmpty", 409, "The bucket you tried to delete is not empty."},
 	fault.LocationInvalid: {"IllegalLocationConstraintException", 400, ""},
 	fault.KeyNotFound:     {"NoSuchKey", 404, "The specified key does not exist."},
 	fault.VersionNotFound: {"NoSuchVersion", 404, "The specified version does not exist."},
-	fault.UploadNotFound: {"NoSuchUpload", 404,
-		"The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."},
-	fault.PartInvalid: {"InvalidPart", 400, "One or more of the specified parts could not be found. " +
+	fault.UploadNotFound: {"NoSuchUpload", 404, "The specified multipart upload does not exist. " +
+		"The upload ID may be invalid, or the upload may have been aborted or completed."},
+	fault.PartInvalid: {"InvalidPart", 400, "One or more of the specified parts could not be found.  " +
 		"The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."},
 	fault.PartOrderInvalid: {"InvalidPartOrder", 400, "The list of parts was not in ascending order. Parts must be ordered by part number."},
 	fault.CopyOntoItself: {"InvalidRequest", 400, "This copy request is illegal because it is trying to copy an object to itself without changing " +
@@ -91,13 +91,19 @@ var answers = map[*fault.Code]answer{
 	fault.SizeInvalid:           {"IncompleteBody", 400, ""},
 }
 
+// fixed are the codes for which S3 has one sentence only, which clients compare: what else there is to say is an element of its own.
+var fixed = map[*fault.Code]bool{
+	fault.NotImplemented: true, fault.MalformedXML: true, fault.EntityTooSmall: true, fault.EntityTooLarge: true, fault.KeyTooLong: true,
+	fault.MetadataTooLarge: true, fault.BucketNotEmpty: true, fault.PartInvalid: true, fault.PreconditionFailed: true,
+}
+
 // describe is how f looks in S3, and its sentence: the one made where it happened, else S3's, else the fault's.
 func describe(f *fault.Error) (answer, string) {
 	a, ok := answers[f.Code]
 	if !ok {
 		a = answers[fault.Unexpected]
 	}
-	if f.Message == "" && a.text != "" {
+	if a.text != "" && (f.Message == "" || fixed[f.Code]) {
 		return a, a.text
 	}
 	return a, f.Text()
@@ -124,9 +130,7 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	x.text("Code", a.code)
 	x.text("Message", message)
 	x.subject(f)
-	for _, fact := range f.Facts {
-		x.text(fact.Name, fact.Value)
-	}
+	x.facts(f)
 	x.text("Resource", path)
 	x.text("RequestId", requestID(w))
 	x.text("HostId", hostID)
@@ -145,6 +149,16 @@ func (d *document) subject(f *fault.Error) {
 		name = "UploadId"
 	}
 	d.optional(name, f.Subject)
+}
+
+// facts writes what else is known, each under its own name.
+func (d *document) facts(f *fault.Error) {
+	if fixed[f.Code] {
+		d.optional("Detail", f.Message)
+	}
+	for _, one := range f.Facts {
+		d.text(one.Name, one.Value)
+	}
 }
 
 // sizedError is fault.RangeNotSatisfiable with the size of what was asked for, which RFC 9110 section 15.5.17 wants in the answer.

@@ -40,6 +40,17 @@ func TestAnErrorIsXMLWithItsRequestAndNeverItsCause(t *testing.T) {
 	}
 }
 
+func TestASentenceOfS3sOwnStandsAndTheRestIsBesideIt(t *testing.T) {
+	w := httptest.NewRecorder()
+	err := fault.Tell(fault.PartInvalid.Detail("part 7 is missing"), fault.Fact{Name: "PartNumber", Value: "7"})
+	Fail(w, httptest.NewRequest(http.MethodPost, "/b/k", nil), err)
+	for _, want := range []string{"<Message>One or more of", "<Detail>part 7 is missing</Detail>", "<PartNumber>7</PartNumber>"} {
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s is missing in %s", want, w.Body)
+		}
+	}
+}
+
 func TestWhatIsNoFaultIsAnInternalError(t *testing.T) {
 	w := httptest.NewRecorder()
 	Fail(w, httptest.NewRequest(http.MethodGet, "/", nil), errors.New("a disk is on fire"))
