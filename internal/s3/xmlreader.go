@@ -29,7 +29,10 @@ func decodeXML(raw []byte, root string, v any) error {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return fault.MalformedXML
 	}
-	d := xml.NewTokenDecoder(&plainTokens{xml.NewDecoder(bytes.NewReader(raw))})
+	if longestTag(raw) > maxTag {
+		return fault.MalformedXML.With("", errLimit)
+	}
+	d := xml.NewTokenDecoder(&plainTokens{d: xml.NewDecoder(bytes.NewReader(raw))})
 	var got string
 	for got == "" {
 		t, err := d.Token()
@@ -65,19 +68,52 @@ func decodeXML(raw []byte, root string, v any) error {
 	}
 }
 
+// Bounds on what a document may consist of, far above anything that S3 defines: a Complete of 10,000 parts with their checksums, indented, is
+// 160,000 tokens. Without them a few megabytes of tags become a hundred times as much in memory.
+const (
+	maxTokens = 200_000
+	maxDepth  = 16
+	maxTag    = 64 << 10 // bytes of a tag with its attributes, or of a text
+)
+
 var (
 	errDirective = errors.New("document type definitions are not accepted")
 	errTrailing  = errors.New("something follows the document")
+	errLimit     = errors.New("the document has too many elements, or too deep ones, or too long ones")
 )
 
-// plainTokens refuses directives.
-type plainTokens struct{ d *xml.Decoder }
+// longestTag is how many bytes stand between one `<` and the next at most.
+func longestTag(raw []byte) int {
+	longest := 0
+	for {
+		i := bytes.IndexByte(raw, '<')
+		if i < 0 {
+			return max(longest, len(raw))
+		}
+		longest = max(longest, i)
+		raw = raw[i+1:]
+	}
+}
+
+// plainTokens refuses directives, and documents beyond the bounds.
+type plainTokens struct {
+	d             *xml.Decoder
+	tokens, depth int
+}
 
 // Token implements xml.TokenReader.
 func (p *plainTokens) Token() (xml.Token, error) {
 	t, err := p.d.Token()
-	if _, ok := t.(xml.Directive); ok {
+	switch t.(type) {
+	case xml.Directive:
 		return nil, errDirective
+	case xml.StartElement:
+		p.depth++
+	case xml.EndElement:
+		p.depth--
+	}
+	if p.tokens++; p.tokens > maxTokens || p.depth > maxDepth {
+		return nil, errLimit
 	}
 	return t, err
 }
