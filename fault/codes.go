@@ -38,6 +38,8 @@ var (
 		"the credentials cannot be parsed", "check the Authorization header or the signed query parameters")
 	KeyUnknown = define("access-key-unknown", Unauthenticated, Never,
 		"the access key is not known", "check the access key and that it has not been removed")
+	TokenInvalid = define("token-invalid", Invalid, Never,
+		"the session token is malformed or does not belong to this access key", "leave X-Amz-Security-Token out, or get new temporary credentials")
 	SignatureMismatch = define("signature-mismatch", Unauthenticated, Never,
 		"the signature does not match the request", "check the secret key, and that no proxy changed the path, query or signed headers")
 	PasswordMismatch = define("password-mismatch", Unauthenticated, Never,

@@ -222,7 +222,7 @@ func TestUnsigned(t *testing.T) {
 	})
 	t.Run("a kind of body that does not exist is refused", func(t *testing.T) {
 		_, err := read(request("STREAMING-NONSENSE", ""))
-		mustFail(t, err, fault.BadRequest)
+		mustFail(t, err, fault.ArgumentInvalid)
 	})
 }
 

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -54,23 +56,17 @@ func authParam(name string) bool {
 
 // claim is what a request says about its signature; nothing of it is proven.
 type claim struct {
+	credential    string // accessKey and scope, as sent
 	accessKey     string
 	scope         scope
 	signedHeaders []string // lower case, strictly ascending, "host" among them
 	signature     string
 	time          time.Time
 	token         string
-	presigned     bool
-	expires       time.Time // presigned only
-	contentSHA256 string    // presigned only: the query parameter
-}
-
-// malformed is the error of a claim that cannot be understood, by the place where it stands.
-func (c *claim) malformed(format string, args ...any) error {
-	if c.presigned {
-		return fault.QueryAuthInvalid.Detail(format, args...)
-	}
-	return fault.CredentialsMalformed.Detail(format, args...)
+	place         place
+	lifetime      int64     // inQuery only: X-Amz-Expires
+	expires       time.Time // inQuery only
+	contentSHA256 string    // inQuery only: the parameter
 }
 
 // parseClaim reads the signature out of the header or the query, whichever has one.
@@ -81,7 +77,7 @@ func parseClaim(r *http.Request, params query) (*claim, error) {
 	header := r.Header["Authorization"]
 	switch {
 	case len(header) > 1:
-		return nil, fault.CredentialsMalformed.Detail("there is more than one Authorization header")
+		return nil, (&claim{}).malformed("there is more than one Authorization header.")
 	case presigned && len(header) == 1:
 		return nil, fault.BadRequest.Detail("only one authentication is allowed: the query is signed and there is an Authorization header")
 	case presigned:
@@ -90,13 +86,13 @@ func parseClaim(r *http.Request, params query) (*claim, error) {
 		return parseHeader(r, header[0])
 	}
 	if _, n := params.get("AWSAccessKeyId"); n > 0 {
-		return nil, fault.QueryAuthInvalid.Detail("Signature Version 2 is not supported; use %s", algorithm)
+		return nil, errVersion2()
 	}
 	return nil, fault.CredentialsMissing
 }
 
 func parsePresigned(params query) (*claim, error) {
-	c := &claim{presigned: true}
+	c := &claim{place: inQuery}
 	var name, credential, signedHeaders, date, expires string
 	for _, field := range []struct {
 		name     string
@@ -109,7 +105,7 @@ func parsePresigned(params query) (*claim, error) {
 	} {
 		value, n := params.get(field.name)
 		if n > 1 || value == "" && !field.optional {
-			return nil, c.malformed("a signed query has exactly one %s", field.name)
+			return nil, fault.QueryAuthInvalid.Detail("%s", missingParameters)
 		}
 		*field.value = value
 	}
@@ -125,16 +121,20 @@ func parsePresigned(params query) (*claim, error) {
 func (c *claim) setExpiry(date, expires string) error {
 	var ok bool
 	if c.time, ok = parseBasic(date); !ok {
-		return c.malformed("X-Amz-Date must be in the form 20060102T150405Z")
+		return c.malformed(`X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd'T'HHmmss'Z'"`)
 	}
-	seconds, ok := parseLength(expires)
-	if !ok {
-		return c.malformed("X-Amz-Expires must be a number of seconds")
-	}
-	if seconds < 1 || seconds > int64(maxExpires/time.Second) {
+	seconds, err := strconv.ParseInt(expires, 10, 64)
+	switch {
+	case err != nil && !errors.Is(err, strconv.ErrRange), strings.HasPrefix(expires, "+"):
+		return c.malformed("X-Amz-Expires should be a number")
+	case seconds < 0:
+		return c.malformed("X-Amz-Expires must be non-negative")
+	case seconds == 0:
 		return c.malformed("X-Amz-Expires must be between 1 and 604800 seconds")
+	case seconds > int64(maxExpires/time.Second):
+		return c.malformed("X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds")
 	}
-	c.expires = c.time.Add(time.Duration(seconds) * time.Second)
+	c.lifetime, c.expires = seconds, c.time.Add(time.Duration(seconds)*time.Second)
 	return nil
 }
 
@@ -143,69 +143,83 @@ func (c *claim) setExpiry(date, expires string) error {
 func parseHeader(r *http.Request, header string) (*claim, error) {
 	c := &claim{}
 	if len(header) > maxAuthorization {
-		return nil, c.malformed("the Authorization header is longer than %d bytes", maxAuthorization)
+		return nil, c.malformed("it is longer than %d bytes.", maxAuthorization)
 	}
-	scheme, rest, _ := strings.Cut(strings.TrimSpace(header), " ")
-	if !strings.HasPrefix(strings.ToUpper(scheme), "AWS") {
+	scheme, rest, found := strings.Cut(strings.TrimSpace(header), " ")
+	switch {
+	case !found:
+		return nil, badArgument("Authorization", header, "Authorization header is invalid -- one and only one ' ' (space) required.")
+	case !strings.HasPrefix(strings.ToUpper(scheme), "AWS"):
 		return nil, fault.CredentialsMissing
 	}
 	if err := c.setAlgorithm(scheme); err != nil {
 		return nil, err
 	}
-	credential, signedHeaders, signature, ok := splitAuthorization(rest)
-	if !ok {
-		return nil, c.malformed("the Authorization header needs Credential, SignedHeaders and Signature, each once")
+	credential, signedHeaders, err := c.splitAuthorization(rest)
+	if err != nil {
+		return nil, err
 	}
-	c.signature = signature
 	if err := c.set(credential, signedHeaders); err != nil {
 		return nil, err
 	}
 	for _, name := range []string{headerDate, headerToken, headerContentSHA256} {
 		if len(r.Header[name]) > 1 {
-			return nil, c.malformed("there is more than one %s header", name)
+			return nil, c.malformed("there is more than one %s header.", name)
 		}
 	}
 	c.token = r.Header.Get(headerToken)
+	var ok bool
 	if c.time, ok = requestTime(r.Header); !ok {
-		return nil, fault.AccessDenied.Detail("a signed request needs a valid X-Amz-Date or Date header")
+		return nil, fault.AccessDenied.Detail("AWS authentication requires a valid Date or x-amz-date header.")
 	}
 	return c, nil
 }
 
-// splitAuthorization accepts blanks or none around the commas, and any order.
-func splitAuthorization(s string) (credential, signedHeaders, signature string, ok bool) {
-	for field := range strings.SplitSeq(s, ",") {
-		name, value, found := strings.Cut(strings.TrimSpace(field), "=")
+// splitAuthorization accepts blanks or none around the commas, and any order. It sets the signature.
+func (c *claim) splitAuthorization(s string) (credential, signedHeaders string, err error) {
+	fields := strings.Split(s, ",")
+	if len(fields) != 3 {
+		return "", "", c.malformed("the authorization header requires three components: Credential, SignedHeaders, and Signature.")
+	}
+	for _, field := range fields {
+		field = strings.TrimSpace(field)
+		name, value, found := strings.Cut(field, "=")
 		if !found || value == "" {
-			return "", "", "", false
+			return "", "", c.malformed("the authorization component %q is malformed.", field)
 		}
-		var target *string
 		switch name {
 		case "Credential":
-			target = &credential
+			credential = value
 		case "SignedHeaders":
-			target = &signedHeaders
+			signedHeaders = value
 		case "Signature":
-			target = &signature
+			c.signature = value
 		}
-		if target == nil || *target != "" {
-			return "", "", "", false
-		}
-		*target = value
 	}
-	return credential, signedHeaders, signature, credential != "" && signedHeaders != "" && signature != ""
+	for _, one := range []struct{ name, value string }{
+		{"Credential", credential}, {"SignedHeaders", signedHeaders}, {"Signature", c.signature},
+	} {
+		if one.value == "" {
+			return "", "", c.malformed("missing %s.", one.name)
+		}
+	}
+	return credential, signedHeaders, nil
 }
 
 func (c *claim) setAlgorithm(name string) error {
-	switch name {
-	case algorithm:
+	switch {
+	case name == algorithm:
 		return nil
-	case "AWS":
-		return c.malformed("Signature Version 2 is not supported; use %s", algorithm)
-	case "AWS4-ECDSA-P256-SHA256":
-		return c.malformed("Signature Version 4A is not supported; use %s", algorithm)
+	case c.place == inForm:
+		return badArgument(paramAlgorithm, name, "Only AWS4-HMAC-SHA256 is supported")
+	case name == "AWS":
+		return errVersion2()
+	case c.place == inHeader:
+		return badArgument("Authorization", name, "Unsupported Authorization Type")
+	case name == "AWS4-ECDSA-P256-SHA256":
+		return c.malformed(`X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"`)
 	}
-	return c.malformed("the signing algorithm is not supported; use %s", algorithm)
+	return c.malformed(`X-Amz-Algorithm only supports "AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256"`)
 }
 
 // set reads the two fields that header and query form have in common.
@@ -221,13 +235,17 @@ func (c *claim) setCredential(credential string) error {
 	// The access key comes first and may itself hold a slash.
 	parts := strings.Split(credential, "/")
 	n := len(parts)
-	if n < 5 || parts[n-1] != terminator {
-		return c.malformed("the credential must be ACCESS-KEY/YYYYMMDD/REGION/SERVICE/%s", terminator)
+	if n < 5 || n > 5 && parts[n-1] != terminator {
+		return c.badCredential(credential, malformedCredential)
 	}
+	c.credential = credential
 	c.accessKey = strings.Join(parts[:n-4], "/")
 	c.scope = scope{day: parts[n-4], region: parts[n-3], service: parts[n-2]}
 	if !printable(c.accessKey, maxAccessKey) || !printable(c.scope.region, maxRegion) {
-		return c.malformed("the access key or the region of the credential is empty, too long or not printable")
+		return c.badCredential(credential, malformedCredential)
+	}
+	if parts[n-1] != terminator {
+		return c.badCredential(credential, "incorrect terminal %q. This endpoint uses %q.", parts[n-1], terminator)
 	}
 	return nil
 }
@@ -245,11 +263,11 @@ func printable(s string, limit int) bool {
 func (c *claim) checkSignedHeaders() error {
 	names := c.signedHeaders
 	if len(names) > maxSignedHeaders {
-		return c.malformed("there are more than %d signed headers", maxSignedHeaders)
+		return c.malformed("there are more than %d signed headers.", maxSignedHeaders)
 	}
 	for i, name := range names {
 		if !validName(name) || i > 0 && names[i-1] >= name {
-			return c.malformed("SignedHeaders must be header names, lower case, sorted and without repetition")
+			return c.malformed("SignedHeaders must be header names, lower case, sorted and without repetition.")
 		}
 	}
 	if !c.signs("host") {
@@ -277,19 +295,20 @@ func (c *claim) signs(name string) bool {
 // checkHeaders refuses x-amz-* headers that are not signed: S3 obeys them, so whoever holds a presigned URL could
 // change what it does.
 func (c *claim) checkHeaders(h http.Header) error {
+	var missing []string
 	for name := range h {
 		if !strings.HasPrefix(name, reservedPrefix) || name == headerContentSHA256 || name == headerCloudFront {
 			continue
 		}
 		if lower := strings.ToLower(name); !c.signs(lower) {
-			return notSigned(lower)
+			missing = append(missing, lower)
 		}
 	}
-	return nil
-}
-
-func notSigned(name string) error {
-	return fault.AccessDenied.Detail("there were headers present in the request which were not signed: %s", name)
+	if len(missing) == 0 {
+		return nil
+	}
+	slices.Sort(missing)
+	return notSigned(missing...)
 }
 
 // messages are the strings to sign of which the signature may be: one for each form of the path.
@@ -318,7 +337,7 @@ func (c *claim) rewrite(h http.Header, params query) {
 			h[name] = []string{strings.Join(values, ",")}
 		}
 	}
-	if !c.presigned {
+	if c.place != inQuery {
 		return
 	}
 	for _, p := range params {
@@ -340,7 +359,7 @@ func hoisted(name string) bool {
 func (c *claim) result(owner auth.Principal) Result {
 	return Result{
 		Principal: owner, AccessKey: c.accessKey, Region: c.scope.region, Service: c.scope.service, Time: c.time,
-		Presigned: c.presigned, Expires: c.expires, Token: c.token,
+		Presigned: c.place == inQuery, Expires: c.expires, Token: c.token,
 	}
 }
 
@@ -355,14 +374,14 @@ func (c *claim) payload(r *http.Request) (string, error) {
 	case payload != "":
 	case c.contentSHA256 != "":
 		payload = c.contentSHA256
-	case c.presigned:
+	case c.place == inQuery:
 		return UnsignedPayload, nil
 	case c.scope.service != serviceS3:
 		return hashSmallBody(r)
 	case r.ContentLength == 0: // curl before 8 signs the hash and does not send it
 		return EmptySHA256, nil
 	default:
-		return "", fault.BadRequest.Detail("missing required header for this request: x-amz-content-sha256")
+		return "", fault.BadRequest.Detail("Missing required header for this request: x-amz-content-sha256")
 	}
 	return payload, checkPayload(payload)
 }

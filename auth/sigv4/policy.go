@@ -16,10 +16,10 @@ type PolicyForm struct {
 
 // VerifyPolicy checks the signature of a POST form ("Browser-Based Uploads Using POST (AWS Signature Version 4)",
 // section "Calculating a Signature"). The caller has to check the policy itself: its expiration, and that every field
-// of the form satisfies its conditions. VerifyPolicy reports fault.QueryAuthInvalid for fields that cannot be
+// of the form satisfies its conditions. VerifyPolicy reports fault.ArgumentInvalid for fields that cannot be
 // understood, and the faults that Verify reports for scope, key and signature.
 func (v *Verifier) VerifyPolicy(ctx context.Context, f PolicyForm) (Result, error) {
-	c := &claim{presigned: true, signature: f.Signature, token: f.Token}
+	c := &claim{place: inForm, signature: f.Signature, token: f.Token}
 	if f.Policy == "" || f.Signature == "" {
 		return Result{}, c.malformed("a signed form has a policy and an x-amz-signature")
 	}
@@ -31,7 +31,7 @@ func (v *Verifier) VerifyPolicy(ctx context.Context, f PolicyForm) (Result, erro
 	}
 	var ok bool
 	if c.time, ok = parseBasic(f.Date); !ok {
-		return Result{}, c.malformed("x-amz-date must be in the form 20060102T150405Z")
+		return Result{}, badArgument(paramDate, f.Date, "X-Amz-Date must be formated via ISO8601 Long format")
 	}
 	if err := v.checkScope(c); err != nil {
 		return Result{}, err

@@ -114,10 +114,10 @@ type Result struct {
 // commas, and x-amz-* parameters of a presigned URL are set as headers. It reports
 //
 //   - fault.CredentialsMissing: r is not signed at all (it may carry credentials of another scheme)
-//   - fault.CredentialsMalformed, fault.QueryAuthInvalid: the header or the query parameters cannot be understood
+//   - fault.CredentialsMalformed, fault.QueryAuthInvalid, fault.ArgumentInvalid: the header or the query parameters cannot be understood
 //   - fault.ClockSkewed: signed more than 15 minutes ago or ahead; for presigned URLs fault.Expired
 //   - fault.RegionMismatch: Strict only
-//   - fault.KeyUnknown, fault.SignatureMismatch, and what Keys reports
+//   - fault.KeyUnknown, fault.TokenInvalid, fault.SignatureMismatch, and what Keys reports
 //   - fault.AccessDenied: a header that has to be signed is not, or there is no date
 //   - fault.BadRequest, fault.PathInvalid, fault.LengthRequired: the request contradicts itself
 //
@@ -196,18 +196,21 @@ func Query(r *http.Request) (url.Values, error) {
 
 // checkScope compares day, region and service of the claim with what this verifier accepts.
 func (v *Verifier) checkScope(c *claim) error {
-	if c.scope.day != c.time.Format(basicDay) {
-		return c.malformed("the date of the credential scope is not the day of the request's date")
-	}
 	services := v.Services
 	if len(services) == 0 {
 		services = []string{serviceS3}
 	}
 	if !slices.Contains(services, c.scope.service) {
-		return c.malformed("the service %q of the credential scope is wrong; expecting %q", c.scope.service, services[0])
+		return c.badCredential(c.credential, "incorrect service %q. This endpoint belongs to %q.", c.scope.service, services[0])
+	}
+	if _, err := time.Parse(basicDay, c.scope.day); err != nil {
+		return c.badCredential(c.credential, "incorrect date format %q. This date in the credential must be in the format \"yyyyMMdd\".", c.scope.day)
 	}
 	if region := v.region(); v.Strict && c.scope.region != region {
-		return fault.RegionMismatch.Detail("the region %q is wrong; expecting %q", c.scope.region, region)
+		return c.wrongRegion(region)
+	}
+	if c.scope.day != c.time.Format(basicDay) {
+		return c.wrongDay()
 	}
 	return nil
 }
@@ -218,12 +221,12 @@ func (v *Verifier) checkTime(c *claim) error {
 		now = v.Now()
 	}
 	switch {
-	case c.presigned && now.Add(maxSkew).Before(c.time):
-		return fault.Expired.Detail("the request is not valid yet")
-	case c.presigned && now.After(c.expires):
-		return fault.Expired.Detail("Request has expired")
-	case !c.presigned && now.Sub(c.time).Abs() > maxSkew:
-		return fault.ClockSkewed
+	case c.place == inQuery && now.Add(maxSkew).Before(c.time):
+		return fault.Expired.Detail("Request is not valid yet.")
+	case c.place == inQuery && now.After(c.expires):
+		return c.expired(now)
+	case c.place != inQuery && now.Sub(c.time).Abs() > maxSkew:
+		return c.skewed(now)
 	}
 	return nil
 }
@@ -246,7 +249,7 @@ func (v *Verifier) secret(ctx context.Context, c *claim) (string, auth.Principal
 	case v.Sessions != nil:
 		secret, owner, err = v.Sessions.SessionSecret(ctx, c.accessKey, c.token)
 	default:
-		err = fault.KeyUnknown.Detail("temporary credentials are not accepted here")
+		err = fault.TokenInvalid
 	}
 	if err == nil && secret == "" {
 		err = fault.KeyUnknown // an empty secret would let everybody sign
@@ -269,10 +272,10 @@ func (v *Verifier) prove(ctx context.Context, c *claim, messages [][]byte) (auth
 		matched |= subtle.ConstantTimeCompare(hexMAC(key[:], message), []byte(c.signature))
 	}
 	if keyErr != nil {
-		return owner, signingKey{}, keyErr
+		return owner, signingKey{}, fault.Tell(keyErr, c.keyFact())
 	}
 	if matched != 1 {
-		return auth.Principal{}, signingKey{}, fault.SignatureMismatch
+		return auth.Principal{}, signingKey{}, c.mismatch(messages[0])
 	}
 	if !cached { // only what has been proven may displace other keys
 		v.keys.put(secret, c.scope, key)
@@ -290,7 +293,7 @@ func checkPayload(payload string) error {
 		return fault.BadRequest.Detail("%s is not supported; sign with %s", payload, algorithm)
 	}
 	if _, ok := parseSHA256(payload); !ok {
-		return fault.BadRequest.Detail("x-amz-content-sha256 must be %s, a STREAMING form or the SHA-256 of the body in hexadecimal", UnsignedPayload)
+		return badPayload(payload)
 	}
 	return nil
 }

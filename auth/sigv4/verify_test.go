@@ -180,7 +180,7 @@ func TestTemporaryCredentials(t *testing.T) {
 		})
 		t.Run("no token is accepted without sessions, "+name, func(t *testing.T) {
 			_, err := exampleVerifier().Verify(r)
-			mustFail(t, err, fault.KeyUnknown)
+			mustFail(t, err, fault.TokenInvalid)
 		})
 	}
 }
@@ -201,15 +201,15 @@ func TestPolicyForms(t *testing.T) {
 		want   *fault.Code
 	}{
 		"another policy":     {func(f *sigv4.PolicyForm) { f.Policy += "IA==" }, fault.SignatureMismatch},
-		"no policy":          {func(f *sigv4.PolicyForm) { f.Policy = "" }, fault.QueryAuthInvalid},
-		"no signature":       {func(f *sigv4.PolicyForm) { f.Signature = "" }, fault.QueryAuthInvalid},
+		"no policy":          {func(f *sigv4.PolicyForm) { f.Policy = "" }, fault.ArgumentInvalid},
+		"no signature":       {func(f *sigv4.PolicyForm) { f.Signature = "" }, fault.ArgumentInvalid},
 		"another signature":  {func(f *sigv4.PolicyForm) { f.Signature = signText("x") }, fault.SignatureMismatch},
-		"another algorithm":  {func(f *sigv4.PolicyForm) { f.Algorithm = "AWS4-HMAC-SHA1" }, fault.QueryAuthInvalid},
-		"another day":        {func(f *sigv4.PolicyForm) { f.Date = "20130525T000000Z" }, fault.QueryAuthInvalid},
-		"no date":            {func(f *sigv4.PolicyForm) { f.Date = "" }, fault.QueryAuthInvalid},
-		"no credential":      {func(f *sigv4.PolicyForm) { f.Credential = "" }, fault.QueryAuthInvalid},
+		"another algorithm":  {func(f *sigv4.PolicyForm) { f.Algorithm = "AWS4-HMAC-SHA1" }, fault.ArgumentInvalid},
+		"another day":        {func(f *sigv4.PolicyForm) { f.Date = "20130525T000000Z" }, fault.ArgumentInvalid},
+		"no date":            {func(f *sigv4.PolicyForm) { f.Date = "" }, fault.ArgumentInvalid},
+		"no credential":      {func(f *sigv4.PolicyForm) { f.Credential = "" }, fault.ArgumentInvalid},
 		"an unknown key":     {func(f *sigv4.PolicyForm) { f.Credential = "x" + f.Credential }, fault.KeyUnknown},
-		"a token of nowhere": {func(f *sigv4.PolicyForm) { f.Token = "t" }, fault.KeyUnknown},
+		"a token of nowhere": {func(f *sigv4.PolicyForm) { f.Token = "t" }, fault.TokenInvalid},
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {
 			changed := form

@@ -27,6 +27,7 @@ var answers = map[*fault.Code]answer{
 	fault.CredentialsMissing:   {"AccessDenied", 403, "Access Denied."},
 	fault.CredentialsMalformed: {"AuthorizationHeaderMalformed", 400, ""},
 	fault.KeyUnknown:           {"InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records."},
+	fault.TokenInvalid:         {"InvalidToken", 400, "The provided token is malformed or otherwise invalid."},
 	fault.SignatureMismatch: {"SignatureDoesNotMatch", 403,
 		"The request signature we calculated does not match the signature you provided. Check your key and signing method."},
 	fault.PasswordMismatch: {"AccessDenied", 403, "Access Denied."},
