@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the programs that the end-to-end tests start: crane, oras and the OCI conformance suite (Go) into .build/bin,
-# the AWS CLI and boto3 (PyPI) into .build/venv, skopeo from Debian where it is missing.
+# S3 clients (PyPI) into .build/venv, skopeo from Debian where it is missing.
 # What is there already, built from the same pins, is left alone.
 set -eu
 
@@ -49,7 +49,7 @@ python() {
 	if [ -x "$build/venv/bin/python" ] && current venv "$pins"; then
 		return
 	fi
-	echo "installing the AWS CLI and boto3"
+	echo "installing the S3 clients of PyPI"
 	rm -rf "$build/venv"
 	if ! python3 -m venv "$build/venv" 2>/dev/null; then
 		debian python3-venv

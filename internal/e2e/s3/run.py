@@ -7,7 +7,10 @@ import traceback
 
 from harness import Harness
 
-MODULES = ["buckets", "objects", "conditions", "checksums", "multipart", "copying", "listing", "presigned", "corrupted", "awscli"]
+MODULES = [
+    "buckets", "objects", "conditions", "locking", "checksums", "multipart", "copying", "listing", "presigned", "corrupted",
+    "awscli", "s3cmd", "s5cmd", "tables",
+]
 
 
 def main():
