@@ -52,6 +52,10 @@ var (
 		"the signed query parameters are wrong", "make the signed URL again")
 	RegionMismatch = define("region-mismatch", Invalid, Never,
 		"the request is signed for another region", "use the region that the message names")
+	PolicyInvalid = define("form-policy-invalid", Invalid, Never,
+		"the policy of the form is not valid", "compare the policy with the S3 API reference, page POST Policy, and sign it anew")
+	PolicyViolated = define("form-policy-violated", Denied, Never,
+		"the form does not satisfy its policy", "send what the policy allows, or get a form with another policy")
 	AccessDenied = define("access-denied", Denied, Never,
 		"access denied", "ask the owner for the right to do this")
 )
@@ -66,6 +70,10 @@ var (
 		"the XML of the body is malformed or not of the expected form", "compare the body with the S3 API reference")
 	MalformedJSON = define("malformed-json", Invalid, Never,
 		"the JSON of the body is malformed or not of the expected form", "compare the body with the specification")
+	FormMalformed = define("malformed-form", Invalid, Never,
+		"the body is not well-formed multipart/form-data", "send a form of the enclosure type multipart/form-data, the file last")
+	FormTooLarge = define("form-too-large", Invalid, Never,
+		"the fields before the file are larger than 20 KiB", "send fewer or shorter fields")
 	PathInvalid = define("invalid-path", Invalid, Never,
 		"the path cannot be decoded", "percent-encode the path as UTF-8")
 	MethodNotAllowed = define("method-not-allowed", Method, Never,

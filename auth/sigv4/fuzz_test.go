@@ -2,9 +2,11 @@ package sigv4
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,6 +15,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"github.com/zot-artifact-store/zas/fault"
 )
 
 const fuzzTrailer = "x-amz-checksum-crc32"
@@ -184,6 +188,55 @@ func FuzzParseAuthorization(f *testing.F) {
 		if err != nil || again.accessKey != c.accessKey || again.scope != c.scope || again.signature != c.signature ||
 			!slices.Equal(again.signedHeaders, c.signedHeaders) {
 			t.Fatalf("%q is %+v, but %q is %+v, %v", header, c, written, again, err)
+		}
+	})
+}
+
+// FuzzPolicy checks that a policy that is accepted allows nothing it does not speak of: neither a field without a
+// condition nor a form without a field that has one.
+func FuzzPolicy(f *testing.F) {
+	for _, document := range []string{
+		`{"expiration":"2013-05-25T00:00:00Z","conditions":[{"bucket":"b"},["starts-with","$key","a/"],["eq","$Content-Type","c"]]}`,
+		`{"conditions":[["content-length-range","1",10]],"expiration":"2013-05-25T00:00:00.000Z"}`,
+		`{"expiration":"2013-05-25T00:00:00Z","conditions":[["eq","key","a"],["contains","$key","a"]]}`,
+		`{"expiration":"2013-05-25T00:00:00Z","expiration":"2014-05-25T00:00:00Z","conditions":[]}`,
+		`{"expiration":null,"conditions":[{"a":"b","a":"c"}]}`, `[[[[[[`, ``,
+	} {
+		f.Add(document)
+	}
+	f.Fuzz(func(t *testing.T, document string) {
+		p, err := ParsePolicy(base64.StdEncoding.EncodeToString([]byte(document)))
+		if err != nil {
+			if !errors.Is(err, fault.PolicyInvalid) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if p.Expires.IsZero() && !strings.Contains(document, "0001-01-01") || p.MinSize < 0 || p.MaxSize < 0 {
+			t.Fatalf("%q is accepted as %+v", document, p)
+		}
+		form := map[string]string{}
+		for _, c := range p.conditions {
+			form[c.field] = c.value
+		}
+		before := p.Expires.Add(-1)
+		if p.Check(form, before) != nil {
+			return // conditions that contradict each other, or never hold
+		}
+		if p.Check(form, p.Expires) == nil {
+			t.Fatalf("%q does not expire", document)
+		}
+		form["\xff"] = "no condition speaks of this"
+		if p.Check(form, before) == nil {
+			t.Fatalf("%q allows more than it says", document)
+		}
+		delete(form, "\xff")
+		for name := range form {
+			less := maps.Clone(form)
+			delete(less, name)
+			if p.Check(less, before) == nil {
+				t.Fatalf("%q does not need %q", document, name)
+			}
 		}
 	})
 }

@@ -2,7 +2,23 @@ package sigv4
 
 import (
 	"context"
+	"time"
+
+	"github.com/zot-artifact-store/zas/fault"
 )
+
+// The fields of a form that carry its signature.
+const (
+	FieldPolicy     = "policy"
+	FieldAlgorithm  = "x-amz-algorithm"
+	FieldCredential = "x-amz-credential"
+	FieldDate       = "x-amz-date"
+	FieldSignature  = "x-amz-signature"
+	FieldToken      = "x-amz-security-token"
+)
+
+// maxKeyAge is how long a signing key is good for ("Authenticating Requests (AWS Signature Version 4)").
+const maxKeyAge = 7 * 24 * time.Hour
 
 // PolicyForm holds the fields of an HTML form that sign an upload by POST: `policy` and the `x-amz-…` fields.
 type PolicyForm struct {
@@ -15,30 +31,37 @@ type PolicyForm struct {
 }
 
 // VerifyPolicy checks the signature of a POST form ("Browser-Based Uploads Using POST (AWS Signature Version 4)",
-// section "Calculating a Signature"). The caller has to check the policy itself: its expiration, and that every field
-// of the form satisfies its conditions. VerifyPolicy reports fault.ArgumentInvalid for fields that cannot be
-// understood, and the faults that Verify reports for scope, key and signature.
+// section "Calculating a Signature"). The caller has to check the policy itself: see ParsePolicy. VerifyPolicy reports
+// fault.ArgumentInvalid for fields that cannot be understood or have a wrong scope, fault.PolicyViolated for a form
+// signed more than seven days ago, and what Verify reports for key, token and signature.
 func (v *Verifier) VerifyPolicy(ctx context.Context, f PolicyForm) (Result, error) {
 	c := &claim{place: inForm, signature: f.Signature, token: f.Token}
-	if f.Policy == "" || f.Signature == "" {
-		return Result{}, c.malformed("a signed form has a policy and an x-amz-signature")
-	}
 	if err := c.setAlgorithm(f.Algorithm); err != nil {
-		return Result{}, err
-	}
-	if err := c.setCredential(f.Credential); err != nil {
 		return Result{}, err
 	}
 	var ok bool
 	if c.time, ok = parseBasic(f.Date); !ok {
 		return Result{}, badArgument(paramDate, f.Date, "X-Amz-Date must be formated via ISO8601 Long format")
 	}
+	if err := c.setCredential(f.Credential); err != nil {
+		return Result{}, err
+	}
 	if err := v.checkScope(c); err != nil {
 		return Result{}, err
+	}
+	switch age := v.now().Sub(c.time); {
+	case age > maxKeyAge:
+		return Result{}, expiredPolicy()
+	case age < -maxSkew:
+		return Result{}, fault.PolicyViolated.Detail("Invalid according to Policy: Policy not yet valid.")
 	}
 	owner, _, err := v.prove(ctx, c, [][]byte{[]byte(f.Policy)})
 	if err != nil {
 		return Result{}, err
 	}
 	return c.result(owner), nil
+}
+
+func expiredPolicy() error {
+	return fault.PolicyViolated.Detail("Invalid according to Policy: Policy expired.")
 }

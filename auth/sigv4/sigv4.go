@@ -216,10 +216,7 @@ func (v *Verifier) checkScope(c *claim) error {
 }
 
 func (v *Verifier) checkTime(c *claim) error {
-	now := time.Now()
-	if v.Now != nil {
-		now = v.Now()
-	}
+	now := v.now()
 	switch {
 	case c.place == inQuery && now.Add(maxSkew).Before(c.time):
 		return fault.Expired.Detail("Request is not valid yet.")
@@ -229,6 +226,13 @@ func (v *Verifier) checkTime(c *claim) error {
 		return c.skewed(now)
 	}
 	return nil
+}
+
+func (v *Verifier) now() time.Time {
+	if v.Now == nil {
+		return time.Now()
+	}
+	return v.Now()
 }
 
 func (v *Verifier) region() string {

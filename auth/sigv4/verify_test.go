@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -185,6 +186,13 @@ func TestTemporaryCredentials(t *testing.T) {
 	}
 }
 
+// onDay is a form that says to have been signed on another day.
+func onDay(day string) func(f *sigv4.PolicyForm) {
+	return func(f *sigv4.PolicyForm) {
+		f.Date, f.Credential = day+f.Date[8:], strings.Replace(f.Credential, "20130524", day, 1)
+	}
+}
+
 func TestPolicyForms(t *testing.T) {
 	policy := base64.StdEncoding.EncodeToString([]byte(`{"expiration":"2013-05-25T00:00:00Z","conditions":[]}`))
 	form := sigv4.PolicyForm{
@@ -200,16 +208,19 @@ func TestPolicyForms(t *testing.T) {
 		change func(f *sigv4.PolicyForm)
 		want   *fault.Code
 	}{
-		"another policy":     {func(f *sigv4.PolicyForm) { f.Policy += "IA==" }, fault.SignatureMismatch},
-		"no policy":          {func(f *sigv4.PolicyForm) { f.Policy = "" }, fault.ArgumentInvalid},
-		"no signature":       {func(f *sigv4.PolicyForm) { f.Signature = "" }, fault.ArgumentInvalid},
-		"another signature":  {func(f *sigv4.PolicyForm) { f.Signature = signText("x") }, fault.SignatureMismatch},
-		"another algorithm":  {func(f *sigv4.PolicyForm) { f.Algorithm = "AWS4-HMAC-SHA1" }, fault.ArgumentInvalid},
-		"another day":        {func(f *sigv4.PolicyForm) { f.Date = "20130525T000000Z" }, fault.ArgumentInvalid},
-		"no date":            {func(f *sigv4.PolicyForm) { f.Date = "" }, fault.ArgumentInvalid},
-		"no credential":      {func(f *sigv4.PolicyForm) { f.Credential = "" }, fault.ArgumentInvalid},
-		"an unknown key":     {func(f *sigv4.PolicyForm) { f.Credential = "x" + f.Credential }, fault.KeyUnknown},
-		"a token of nowhere": {func(f *sigv4.PolicyForm) { f.Token = "t" }, fault.TokenInvalid},
+		"another policy":            {func(f *sigv4.PolicyForm) { f.Policy += "IA==" }, fault.SignatureMismatch},
+		"no policy":                 {func(f *sigv4.PolicyForm) { f.Policy = "" }, fault.SignatureMismatch},
+		"no signature":              {func(f *sigv4.PolicyForm) { f.Signature = "" }, fault.SignatureMismatch},
+		"another signature":         {func(f *sigv4.PolicyForm) { f.Signature = signText("x") }, fault.SignatureMismatch},
+		"another algorithm":         {func(f *sigv4.PolicyForm) { f.Algorithm = "AWS4-HMAC-SHA1" }, fault.ArgumentInvalid},
+		"another day":               {func(f *sigv4.PolicyForm) { f.Date = "20130525T000000Z" }, fault.ArgumentInvalid},
+		"another service":           {func(f *sigv4.PolicyForm) { f.Credential = strings.Replace(f.Credential, "/s3/", "/sts/", 1) }, fault.ArgumentInvalid},
+		"no date":                   {func(f *sigv4.PolicyForm) { f.Date = "" }, fault.ArgumentInvalid},
+		"no credential":             {func(f *sigv4.PolicyForm) { f.Credential = "" }, fault.ArgumentInvalid},
+		"an unknown key":            {func(f *sigv4.PolicyForm) { f.Credential = "x" + f.Credential }, fault.KeyUnknown},
+		"a token of nowhere":        {func(f *sigv4.PolicyForm) { f.Token = "t" }, fault.TokenInvalid},
+		"a signature of last week":  {onDay("20130516"), fault.PolicyViolated},
+		"a signature of next month": {onDay("20130624"), fault.PolicyViolated},
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {
 			changed := form
