@@ -36,15 +36,16 @@ type Storage struct {
 
 // HTTP is the listener and its limits.
 type HTTP struct {
-	Address       string          `json:"address"`
-	Port          Port            `json:"port"`
-	TLS           TLS             `json:"tls"`
-	ReadTimeout   module.Duration `json:"readTimeout"`
-	WriteTimeout  module.Duration `json:"writeTimeout"`
-	HeaderTimeout module.Duration `json:"headerTimeout"`
-	KeepAlive     module.Duration `json:"keepAlive"`
-	DrainTimeout  module.Duration `json:"drainTimeout"`
-	HeaderLimit   module.Size     `json:"headerLimit"`
+	Address        string          `json:"address"`
+	Port           Port            `json:"port"`
+	TLS            TLS             `json:"tls"`
+	ReadTimeout    module.Duration `json:"readTimeout"`
+	WriteTimeout   module.Duration `json:"writeTimeout"`
+	HeaderTimeout  module.Duration `json:"headerTimeout"`
+	KeepAlive      module.Duration `json:"keepAlive"`
+	DrainTimeout   module.Duration `json:"drainTimeout"`
+	HeaderLimit    module.Size     `json:"headerLimit"`
+	MaxConnections Count           `json:"maxConnections"`
 }
 
 // TLS is the certificate and key of the listener, as PEM files. Both are read again when they change.
@@ -73,14 +74,15 @@ func Default() Config {
 			GCInterval:     module.Duration(time.Minute),
 		},
 		HTTP: HTTP{
-			Address:       "127.0.0.1",
-			Port:          "8080",
-			ReadTimeout:   module.Duration(time.Minute),
-			WriteTimeout:  module.Duration(time.Minute),
-			HeaderTimeout: module.Duration(30 * time.Second),
-			KeepAlive:     module.Duration(2 * time.Minute),
-			DrainTimeout:  module.Duration(30 * time.Second),
-			HeaderLimit:   64 << 10,
+			Address:        "127.0.0.1",
+			Port:           "8080",
+			ReadTimeout:    module.Duration(time.Minute),
+			WriteTimeout:   module.Duration(time.Minute),
+			HeaderTimeout:  module.Duration(30 * time.Second),
+			KeepAlive:      module.Duration(2 * time.Minute),
+			DrainTimeout:   module.Duration(30 * time.Second),
+			HeaderLimit:    64 << 10,
+			MaxConnections: 10_000,
 		},
 		Log: Log{Level: "info", Output: "stderr"},
 	}
@@ -102,6 +104,7 @@ func (c *Config) Validate() error {
 		{"http.headerTimeout", int64(c.HTTP.HeaderTimeout)},
 		{"http.keepAlive", int64(c.HTTP.KeepAlive)},
 		{"http.headerLimit", int64(c.HTTP.HeaderLimit)},
+		{"http.maxConnections", int64(c.HTTP.MaxConnections)},
 	}
 	for _, p := range positive {
 		if p.value <= 0 {
@@ -132,6 +135,19 @@ func (p *Port) UnmarshalJSON(text []byte) error {
 		return fmt.Errorf("%s is not a port: want a number from 0 to 65535", text)
 	}
 	*p = Port(s)
+	return nil
+}
+
+// Count is a number of things, written as a number or a string.
+type Count int64
+
+// UnmarshalJSON takes both forms.
+func (c *Count) UnmarshalJSON(text []byte) error {
+	n, err := strconv.ParseInt(strings.Trim(string(text), `"`), 10, 64)
+	if err != nil || n < 0 {
+		return fmt.Errorf("%s is not a number of things", text)
+	}
+	*c = Count(n)
 	return nil
 }
 

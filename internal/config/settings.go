@@ -36,6 +36,7 @@ func Settings() []Setting {
 		{"http.keepAlive", "an idle connection is closed after this"},
 		{"http.drainTimeout", "when stopping, requests under way get this long to end"},
 		{"http.headerLimit", "the largest request header"},
+		{"http.maxConnections", "connections at a time, at most half of the files that the process may open; one more cuts the one idle for longest"},
 		{"log.level", "debug, info, warn or error; each request is logged at info, or at error with its cause"},
 		{"log.output", "stderr, stdout or a file that is appended to"},
 	}

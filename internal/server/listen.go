@@ -21,11 +21,16 @@ import (
 func (s *Server) listen(ctx context.Context) error {
 	h := s.options.Config.HTTP
 	limits := patience{read: time.Duration(h.ReadTimeout), write: time.Duration(h.WriteTimeout), now: time.Now}
+	connections := newCrowd(connectionLimit(h.MaxConnections))
+	s.metrics.Gauge("http_connections", "Open connections of clients.", func() float64 { open, _ := connections.counts(); return open })
+	s.metrics.Counter("http_connections_cut_total", "Connections that were cut while they waited, because there were too many.",
+		func() float64 { _, cut := connections.counts(); return cut })
 	s.http = &http.Server{
 		Handler:           limits.wrap(s.front()),
 		ReadHeaderTimeout: time.Duration(h.HeaderTimeout),
 		IdleTimeout:       time.Duration(h.KeepAlive),
 		MaxHeaderBytes:    int(h.HeaderLimit),
+		ConnState:         connections.observe,
 		ErrorLog:          slog.NewLogLogger(connectionLog{s.options.Logger.Handler()}, slog.LevelDebug),
 	}
 	if h.TLS.Enabled() {
@@ -54,12 +59,25 @@ func (s *Server) listen(ctx context.Context) error {
 	return nil
 }
 
+// connectionLimit is wanted, or less where the system allows fewer open files: half of them are the stores'.
+func connectionLimit(wanted config.Count) int {
+	if files, known := openFiles(); known {
+		wanted = min(wanted, config.Count(files/2))
+	}
+	return int(max(wanted, 1))
+}
+
 // front answers probes and metrics itself, and hands on the rest once the server has started.
 func (s *Server) front() http.Handler {
 	instruments := telemetry.HTTP{Logger: s.options.Logger, Metrics: s.metrics, Now: time.Now}
 	probes := instruments.Instrument(telemetry.Face{Protocol: "server", Handler: s.probes(), Quiet: true})
 	early := instruments.Instrument(telemetry.Face{Protocol: "server", Handler: http.HandlerFunc(answerStarting)})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+			// net/http drops a Content-Length beside it (RFC 9112 section 6.3). A proxy that went by that would take what follows on this
+			// connection for somebody else's: so nothing follows.
+			w.Header().Set("Connection", "close")
+		}
 		handler := s.handler.Load()
 		switch {
 		case isProbe(r.URL.EscapedPath()):

@@ -208,9 +208,10 @@ func TestStopping(t *testing.T) {
 		<-e.waiting
 		r.stop()
 		for { // the listener is closed at some time after the signal
+			before := r.phase.Load()
 			if code, body := r.get(t, "/readyz"); code == 0 {
 				break
-			} else if code == 200 && r.phase.Load() == draining {
+			} else if code == 200 && before == draining {
 				t.Errorf("a stopping server says it is ready: %s", body)
 			}
 		}

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package server
+
+// openFiles is not known.
+func openFiles() (int, bool) { return 0, false }
