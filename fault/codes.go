@@ -112,6 +112,10 @@ var (
 		"the bytes received do not have the signed x-amz-content-sha256", "send the body again; if it fails again, check what changes the body on the way")
 	ChunkSignatureMismatch = define("chunk-signature-mismatch", Unauthenticated, Backoff,
 		"the signature of a chunk does not match", "send the body again")
+	ChunkSizeInvalid = define("chunk-size-invalid", Invalid, Never,
+		"a chunk other than the last has less than 8192 bytes", "send larger chunks")
+	TrailerMalformed = define("trailer-malformed", Invalid, Never,
+		"the trailers of an aws-chunked body are not those that x-amz-trailer announces", "send just what is announced, each once, after the last chunk")
 	ChunkMalformed = define("chunk-malformed", Invalid, Never,
 		"the aws-chunked body is malformed", "check the chunk sizes, the trailer and x-amz-decoded-content-length")
 )

@@ -21,8 +21,10 @@ import (
 // Read reports, besides the errors of the connection:
 //
 //   - fault.Incomplete: the body ended too early
+//   - fault.SizeInvalid: the chunks hold more than x-amz-decoded-content-length
 //   - fault.PayloadHashMismatch: the bytes are not those of x-amz-content-sha256
-//   - fault.ChunkSignatureMismatch, fault.ChunkMalformed: the chunks are not as they have been signed, or not chunks
+//   - fault.ChunkSignatureMismatch, fault.ChunkMalformed, fault.ChunkSizeInvalid, fault.TrailerMalformed: the chunks are not as they have
+//     been signed, not chunks, too small, or not followed by what was announced
 //
 // A Body is not safe for concurrent use.
 type Body struct {
@@ -134,7 +136,7 @@ func decodedLength(r *http.Request) (int64, error) {
 	}
 	n, ok := parseLength(values[0])
 	if !ok || len(values) > 1 {
-		return 0, fault.BadRequest.Detail("x-amz-decoded-content-length must be one number")
+		return 0, fault.LengthRequired.Detail("x-amz-decoded-content-length must be one number")
 	}
 	return n, nil
 }
@@ -146,7 +148,7 @@ func trailerNames(r *http.Request) ([]string, error) {
 		for name := range strings.SplitSeq(value, ",") {
 			name = strings.ToLower(strings.TrimSpace(name))
 			if !strings.HasPrefix(name, "x-amz-checksum-") || slices.Contains(names, name) || len(names) >= maxTrailers {
-				return nil, fault.BadRequest.Detail("the value specified in the x-amz-trailer header is not supported")
+				return nil, fault.BadRequest.Detail("The value specified in the x-amz-trailer header is not supported")
 			}
 			names = append(names, name)
 		}
@@ -197,7 +199,7 @@ func (p *plain) Read(b []byte) (int, error) {
 // verify reports io.EOF for a body that is what it should be.
 func (p *plain) verify() error {
 	if p.hash != nil && !bytes.Equal(p.hash.Sum(nil), p.want[:]) {
-		return fault.PayloadHashMismatch
+		return payloadMismatch(p.want[:], p.hash.Sum(nil))
 	}
 	return io.EOF
 }

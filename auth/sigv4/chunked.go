@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/zot-artifact-store/zas/fault"
@@ -41,7 +42,9 @@ type chunked struct {
 	signer    *chunkSigner // nil when chunks are not signed
 	announced []string
 	trailer   http.Header
-	small     bool // a chunk below minChunk has been seen: it has to be the last
+	small     bool  // a chunk below minChunk has been seen: it has to be the last
+	count     int   // of the chunks so far
+	chunkSize int64 // of the current chunk
 	err       error
 
 	smallChunks bool
@@ -79,7 +82,7 @@ func (c *chunked) read(p []byte) (int, error) {
 		c.signer.hash.Write(p[:n])
 	}
 	if err != nil {
-		return n, incomplete(err)
+		return n, cut(err)
 	}
 	if c.chunk > 0 {
 		return n, nil
@@ -101,17 +104,33 @@ func (c *chunked) nextChunk() error {
 	}
 	switch {
 	case size == 0 && c.left > 0:
-		return fault.Incomplete.Detail("the last chunk came before x-amz-decoded-content-length was reached")
+		return fault.Incomplete
 	case size == 0:
 		return c.finish()
 	case size > c.left:
-		return fault.ChunkMalformed.Detail("the chunks hold more than x-amz-decoded-content-length")
+		return c.tooMuch(size)
 	case c.small:
-		return fault.ChunkMalformed.Detail("only the last chunk is allowed to have a size less than %d bytes", minChunk)
+		return fault.Tell(fault.ChunkSizeInvalid, fault.Fact{Name: "Chunk", Value: strconv.Itoa(c.count)},
+			fault.Fact{Name: "BadChunkSize", Value: strconv.FormatInt(c.chunkSize, 10)})
 	}
 	c.small = size < minChunk && !c.smallChunks
-	c.chunk = size
+	c.chunk, c.chunkSize = size, size
+	c.count++
 	return nil
+}
+
+// tooMuch tells more bytes than were declared apart from a size that is not that of its chunk, where looking costs little.
+func (c *chunked) tooMuch(size int64) error {
+	const little = 64 << 10
+	if size <= little {
+		if _, err := c.r.Discard(int(size)); err != nil {
+			return cut(err)
+		}
+		if err := c.endLine(); err != nil {
+			return err
+		}
+	}
+	return fault.SizeInvalid
 }
 
 func (c *chunked) readHeader() (size int64, err error) {
@@ -131,6 +150,9 @@ func (c *chunked) readHeader() (size int64, err error) {
 	if !ok {
 		return 0, fault.ChunkMalformed.Detail("the size of a chunk is not a hexadecimal number")
 	}
+	if signed && len(signature) != hex.EncodedLen(sha256.Size) {
+		return 0, fault.ChunkMalformed.Detail("the signature of a chunk does not have 64 digits")
+	}
 	c.signature = append(c.signature[:0], signature...) // the line is gone with the next read
 	return size, nil
 }
@@ -142,24 +164,37 @@ func (c *chunked) readLine() ([]byte, error) {
 		return nil, fault.ChunkMalformed.Detail("a line is longer than %d bytes", maxLine)
 	}
 	if err != nil {
-		return nil, incomplete(err)
+		return nil, cut(err)
 	}
 	return line, nil
 }
 
 // endChunk reads what follows the data of a chunk and verifies its signature.
 func (c *chunked) endChunk() error {
+	if err := c.endLine(); err != nil {
+		return err
+	}
+	return c.verifyChunk()
+}
+
+func (c *chunked) endLine() error {
 	end, err := c.r.Peek(2)
 	if err != nil {
-		return incomplete(err)
+		return cut(err)
 	}
 	if string(end) != "\r\n" {
 		return fault.ChunkMalformed.Detail("a chunk is longer than its header says")
 	}
-	if _, err := c.r.Discard(len(end)); err != nil {
-		return err
+	_, err = c.r.Discard(len(end))
+	return err
+}
+
+// cut is incomplete for a body that ended within its framing.
+func cut(err error) error {
+	if err = incomplete(err); errors.Is(err, fault.Incomplete) {
+		return &fault.Error{Code: fault.Incomplete, Message: "The request body terminated unexpectedly", Cause: io.ErrUnexpectedEOF}
 	}
-	return c.verifyChunk()
+	return err
 }
 
 func (c *chunked) verifyChunk() error {
@@ -180,7 +215,7 @@ func (c *chunked) finish() error {
 	}
 	for _, name := range c.announced {
 		if c.trailer.Get(name) == "" {
-			return fault.ChunkMalformed.Detail("the trailer %s was announced and is missing", name)
+			return fault.TrailerMalformed.Detail("the trailer %s was announced and is missing", name)
 		}
 	}
 	if c.signer != nil && c.signer.trailer && !c.signer.verifyTrailer(c.trailer, signature) {
@@ -201,7 +236,7 @@ func (c *chunked) readTrailer() (signature string, err error) {
 		case errors.Is(err, bufio.ErrBufferFull):
 			return "", fault.ChunkMalformed.Detail("a trailer is longer than %d bytes", maxLine)
 		case err != nil:
-			return "", incomplete(err)
+			return "", cut(err)
 		}
 		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
 		if len(line) == 0 {
@@ -230,10 +265,10 @@ func (c *chunked) readTrailer() (signature string, err error) {
 func (c *chunked) addTrailer(name, value string) error {
 	name = strings.ToLower(name)
 	if !slices.Contains(c.announced, name) {
-		return fault.ChunkMalformed.Detail("there is a trailer that x-amz-trailer does not announce")
+		return fault.TrailerMalformed.Detail("there is a trailer that x-amz-trailer does not announce")
 	}
 	if value == "" || c.trailer.Get(name) != "" {
-		return fault.ChunkMalformed.Detail("the trailer %s is empty or occurs twice", name)
+		return fault.TrailerMalformed.Detail("the trailer %s is empty or occurs twice", name)
 	}
 	c.trailer.Set(name, value)
 	return nil

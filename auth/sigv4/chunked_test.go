@@ -131,7 +131,7 @@ func TestAttacksOnChunks(t *testing.T) {
 		"a size with an underscore":       {replace(size, "27_10"), fault.ChunkMalformed, fault.ChunkMalformed},
 		"a size with a blank":             {replace(size, " 2710"), fault.ChunkMalformed, fault.ChunkMalformed},
 		"a size of 64 bits":               {replace(size, "ffffffffffffffff"), fault.ChunkMalformed, fault.ChunkMalformed},
-		"a size of 63 bits":               {replace(size, "7fffffffffffffff"), fault.ChunkMalformed, fault.ChunkMalformed},
+		"a size of 63 bits":               {replace(size, "7fffffffffffffff"), fault.SizeInvalid, fault.SizeInvalid},
 		"a size that wraps round":         {replace(size, "10000000000002710"), fault.ChunkMalformed, fault.ChunkMalformed},
 		"a size with leading zeros":       {replace(size, "00002710"), nil, nil},
 		"a size that is one too large":    {replace(size, "2711"), fault.ChunkMalformed, fault.ChunkMalformed},
@@ -139,7 +139,7 @@ func TestAttacksOnChunks(t *testing.T) {
 		"a size of zero":                  {replace(size, "0"), fault.Incomplete, fault.Incomplete},
 		"a header that ends in LF":        {replace("\r\n", "\n"), fault.ChunkMalformed, fault.ChunkMalformed},
 		"an extension of another name":    {replace(size, size+";chunk-signatura="), fault.ChunkMalformed, fault.ChunkMalformed},
-		"a chunk that announces too much": {replace(size, "f2710"), fault.ChunkMalformed, fault.ChunkMalformed},
+		"a chunk that announces too much": {replace(size, "f2710"), fault.SizeInvalid, fault.SizeInvalid},
 	} {
 		for _, mode := range []string{sigv4.StreamingSigned, sigv4.StreamingSignedTrailer, sigv4.StreamingUnsignedTrailer} {
 			t.Run(name+", "+mode, func(t *testing.T) {
@@ -234,18 +234,18 @@ func TestAttacksOnTheTrailer(t *testing.T) {
 		unsigned *fault.Code
 	}{
 		"a value changed":                 {insert("x-amz-checksum-crc32:BBBBBB=="), fault.ChunkSignatureMismatch, nil},
-		"an announced trailer is missing": {func(b string) string { return strings.Replace(b, crc+"\r\n", "", 1) }, fault.ChunkMalformed, fault.ChunkMalformed},
-		"an announced trailer is empty":   {insert("x-amz-checksum-crc32:"), fault.ChunkMalformed, fault.ChunkMalformed},
-		"it comes twice":                  {insert(crc + "\r\n" + crc), fault.ChunkMalformed, fault.ChunkMalformed},
-		"it comes with another value too": {insert(crc + "\r\nX-Amz-Checksum-Crc32:BBBBBB=="), fault.ChunkMalformed, fault.ChunkMalformed},
-		"one that was not announced":      {insert(crc + "\r\nx-amz-checksum-sha1:eA=="), fault.ChunkMalformed, fault.ChunkMalformed},
-		"one that is a header":            {insert(crc + "\r\nx-amz-acl:public-read"), fault.ChunkMalformed, fault.ChunkMalformed},
-		"one without a colon":             {insert("x-amz-checksum-crc32"), fault.ChunkMalformed, fault.ChunkMalformed},
-		"one with a blank in its name":    {insert("x-amz-checksum-crc32 :AAAAAA=="), fault.ChunkMalformed, fault.ChunkMalformed},
+		"an announced trailer is missing": {func(b string) string { return strings.Replace(b, crc+"\r\n", "", 1) }, fault.TrailerMalformed, fault.TrailerMalformed},
+		"an announced trailer is empty":   {insert("x-amz-checksum-crc32:"), fault.TrailerMalformed, fault.TrailerMalformed},
+		"it comes twice":                  {insert(crc + "\r\n" + crc), fault.TrailerMalformed, fault.TrailerMalformed},
+		"it comes with another value too": {insert(crc + "\r\nX-Amz-Checksum-Crc32:BBBBBB=="), fault.TrailerMalformed, fault.TrailerMalformed},
+		"one that was not announced":      {insert(crc + "\r\nx-amz-checksum-sha1:eA=="), fault.TrailerMalformed, fault.TrailerMalformed},
+		"one that is a header":            {insert(crc + "\r\nx-amz-acl:public-read"), fault.TrailerMalformed, fault.TrailerMalformed},
+		"one without a colon":             {insert("x-amz-checksum-crc32"), fault.TrailerMalformed, fault.TrailerMalformed},
+		"one with a blank in its name":    {insert("x-amz-checksum-crc32 :AAAAAA=="), fault.TrailerMalformed, fault.TrailerMalformed},
 		"a very long one":                 {insert(crc + strings.Repeat("A", 1<<20)), fault.ChunkMalformed, fault.ChunkMalformed},
-		"a signature too many":            {func(b string) string { return b[:len(b)-2] + signature + strings.Repeat("0", 64) + "\r\n\r\n" }, fault.ChunkMalformed, fault.ChunkMalformed},
+		"a signature too many":            {func(b string) string { return b[:len(b)-2] + signature + strings.Repeat("0", 64) + "\r\n\r\n" }, fault.ChunkMalformed, fault.TrailerMalformed},
 		"no signature":                    {func(b string) string { return strings.Split(b, signature)[0] + "\r\n" }, fault.ChunkSignatureMismatch, nil},
-		"something after the signature":   {func(b string) string { return b[:len(b)-2] + crc + "\r\n\r\n" }, fault.ChunkMalformed, fault.ChunkMalformed},
+		"something after the signature":   {func(b string) string { return b[:len(b)-2] + crc + "\r\n\r\n" }, fault.ChunkMalformed, fault.TrailerMalformed},
 	} {
 		for _, mode := range []string{sigv4.StreamingSignedTrailer, sigv4.StreamingUnsignedTrailer} {
 			t.Run(name+", "+mode, func(t *testing.T) {
@@ -299,7 +299,7 @@ func TestTheDecodedLengthHasToBeTrue(t *testing.T) {
 	for _, mode := range []string{sigv4.StreamingSigned, sigv4.StreamingUnsignedTrailer} {
 		total := len(firstChunk) + len(lastChunk)
 		for declared, want := range map[int]*fault.Code{
-			total - 1: fault.ChunkMalformed, total + 1: fault.Incomplete, 1: fault.ChunkMalformed, 1 << 40: fault.Incomplete,
+			total - 1: fault.SizeInvalid, total + 1: fault.Incomplete, 1: fault.SizeInvalid, 1 << 40: fault.Incomplete,
 		} {
 			t.Run(fmt.Sprintf("%d bytes declared, %s", declared, mode), func(t *testing.T) {
 				u := upload{mode: mode, chunks: []string{firstChunk, lastChunk}, declared: declared}
@@ -312,7 +312,7 @@ func TestTheDecodedLengthHasToBeTrue(t *testing.T) {
 				r := signed(http.MethodPut, exampleURL, nil, "X-Amz-Decoded-Content-Length: "+declared)
 				sigv4.Sign(r, exampleCredentials, "us-east-1", exampleTime, mode)
 				_, _, err := receive(r)
-				mustFail(t, err, fault.BadRequest)
+				mustFail(t, err, fault.LengthRequired)
 			})
 		}
 		t.Run("nothing declared, "+mode, func(t *testing.T) {
@@ -329,7 +329,7 @@ func TestSmallChunks(t *testing.T) {
 		u := upload{mode: mode, chunks: []string{strings.Repeat("s", 8191), lastChunk}}
 		t.Run("a small chunk before the last is refused, "+mode, func(t *testing.T) {
 			_, _, err := receive(u.request(nil))
-			mustFail(t, err, fault.ChunkMalformed)
+			mustFail(t, err, fault.ChunkSizeInvalid)
 		})
 		t.Run("it is accepted on request, "+mode, func(t *testing.T) {
 			v := exampleVerifier()

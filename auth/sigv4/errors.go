@@ -1,6 +1,7 @@
 package sigv4
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -97,6 +98,11 @@ func (c *claim) mismatch(message []byte) error {
 }
 
 func (c *claim) keyFact() fault.Fact { return fault.Fact{Name: "AWSAccessKeyId", Value: c.accessKey} }
+
+func payloadMismatch(want, got []byte) error {
+	return fault.Tell(fault.PayloadHashMismatch, fault.Fact{Name: "ClientComputedContentSHA256", Value: hex.EncodeToString(want)},
+		fault.Fact{Name: "S3ComputedContentSHA256", Value: hex.EncodeToString(got)})
+}
 
 func badPayload(value string) error {
 	return badArgument("x-amz-content-sha256", value, "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "+

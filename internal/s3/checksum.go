@@ -10,6 +10,8 @@ import (
 	"github.com/zot-artifact-store/zas/internal/object"
 )
 
+const multipleChecksums = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+
 const checksumPrefix = "X-Amz-Checksum-"
 
 // checksumHeader is the header of each algorithm, by its number, in net/http's canonical form.
@@ -46,7 +48,7 @@ func (rq *request) integrity() (in object.Integrity, trailer string, err error) 
 		case late == 0:
 			return in, "", fault.BadRequest.Detail("The value specified in the x-amz-trailer header is not supported")
 		case in.Algorithm != 0:
-			return in, "", fault.BadRequest.Detail("Expecting a single x-amz-checksum- header")
+			return in, "", fault.BadRequest.Detail(multipleChecksums)
 		}
 		in.Algorithm = late
 	}
@@ -96,7 +98,7 @@ func (rq *request) checksum() (a object.Algorithm, sum []byte, err error) {
 		case one == 0:
 			return 0, nil, unsupportedAlgorithm(strings.ToLower(name[len(checksumPrefix):]))
 		case a != 0 || len(values) > 1:
-			return 0, nil, fault.BadRequest.Detail("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
+			return 0, nil, fault.BadRequest.Detail(multipleChecksums)
 		}
 		a = one
 		if sum, err = object.ParseSum(a, values[0]); err != nil {
@@ -111,9 +113,13 @@ func (c *call) trailing(a object.Algorithm, name string) func() ([]byte, error) 
 	return func() ([]byte, error) {
 		values := c.body.Trailer()[http.CanonicalHeaderKey(name)]
 		if len(values) != 1 {
-			return nil, fault.ChunkMalformed.Detail("the trailer %s, which was announced, is missing", name)
+			return nil, fault.TrailerMalformed.Detail("the trailer %s, which was announced, is missing", name)
 		}
-		return object.ParseSum(a, values[0])
+		sum, err := object.ParseSum(a, values[0])
+		if err != nil {
+			return nil, fault.BadRequest.Detail("Value for %s trailing header is invalid.", strings.ToLower(name))
+		}
+		return sum, nil
 	}
 }
 

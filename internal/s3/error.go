@@ -63,7 +63,10 @@ var answers = map[*fault.Code]answer{
 	fault.ChecksumMismatch:       {"BadDigest", 400, ""},
 	fault.PayloadHashMismatch:    {"XAmzContentSHA256Mismatch", 400, "The provided 'x-amz-content-sha256' header does not match what was computed."},
 	fault.ChunkSignatureMismatch: {"SignatureDoesNotMatch", 403, ""},
-	fault.ChunkMalformed:         {"InvalidRequest", 400, ""},
+	fault.ChunkMalformed:         {"IncompleteBody", 400, "The request body terminated unexpectedly"},
+	fault.ChunkSizeInvalid:       {"InvalidChunkSizeError", 400, "Only the last chunk is allowed to have a size less than 8192 bytes"},
+	fault.TrailerMalformed: {"MalformedTrailerError", 400,
+		"The request contained trailing data that was not well-formed or did not conform to our published schema."},
 
 	fault.BucketNameInvalid: {"InvalidBucketName", 400, "The specified bucket is not valid."},
 	fault.BucketNotFound:    {"NoSuchBucket", 404, "The specified bucket does not exist."},
@@ -93,13 +96,14 @@ var answers = map[*fault.Code]answer{
 	fault.BlobNotFound:          {"NoSuchKey", 404, ""},
 	fault.SessionNotFound:       {"NoSuchUpload", 404, ""},
 	fault.SessionRange:          {"InvalidRange", 416, ""},
-	fault.SizeInvalid:           {"IncompleteBody", 400, ""},
+	fault.SizeInvalid:           {"IncompleteBody", 400, "You did not provide the number of bytes specified by the Content-Length HTTP header"},
 }
 
 // fixed are the codes for which S3 has one sentence only, which clients compare: what else there is to say is an element of its own.
 var fixed = map[*fault.Code]bool{
 	fault.NotImplemented: true, fault.MalformedXML: true, fault.EntityTooSmall: true, fault.EntityTooLarge: true, fault.KeyTooLong: true,
 	fault.MetadataTooLarge: true, fault.BucketNotEmpty: true, fault.PartInvalid: true, fault.PreconditionFailed: true,
+	fault.ChunkMalformed: true, fault.TrailerMalformed: true, fault.LengthRequired: true,
 }
 
 // describe is how f looks in S3, and its sentence: the one made where it happened, else S3's, else the fault's.
