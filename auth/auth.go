@@ -65,9 +65,8 @@ type Root struct {
 }
 
 var (
-	_ Keys       = Root{}
-	_ Passwords  = Root{}
-	_ Authorizer = RootOnly{}
+	_ Keys      = Root{}
+	_ Passwords = Root{}
 )
 
 // Secret implements Keys.
@@ -91,18 +90,4 @@ func (r Root) Check(_ context.Context, user, password string) (Principal, error)
 func equal(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
-}
-
-// RootOnly allows everything to the root principal and nothing to anybody else.
-type RootOnly struct{}
-
-// Authorize implements Authorizer.
-func (RootOnly) Authorize(_ context.Context, p Principal, a Action, r Resource) error {
-	switch {
-	case p.ID == RootID:
-		return nil
-	case p.Anonymous():
-		return fault.CredentialsMissing
-	}
-	return fault.AccessDenied.With(string(a)+" on "+string(r.Type)+" "+r.Name, nil)
 }

@@ -26,22 +26,3 @@ func TestTheRootPairIsKeyAndPassword(t *testing.T) {
 		}
 	}
 }
-
-func TestOnlyRootMayDoAnything(t *testing.T) {
-	on := auth.Resource{Type: auth.Bucket, Name: "photos"}
-	for _, test := range []struct {
-		name string
-		who  auth.Principal
-		want error
-	}{
-		{"root may", auth.Principal{ID: auth.RootID}, nil},
-		{"nobody is asked who they are", auth.Principal{}, fault.CredentialsMissing},
-		{"somebody else may not", auth.Principal{ID: "alice"}, fault.AccessDenied},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			if err := (auth.RootOnly{}).Authorize(t.Context(), test.who, "s3:ListBucket", on); !errors.Is(err, test.want) {
-				t.Errorf("Authorize = %v, want %v", err, test.want)
-			}
-		})
-	}
-}

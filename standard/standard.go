@@ -19,31 +19,14 @@ func Modules(r *module.Registry) {
 	module.Provide(r, server.Protocols, "oci", newOCI)
 }
 
-// s3Config is `extensions.s3`.
-type s3Config struct {
-	Region       string `json:"region"`       // what GetBucketLocation tells; requests may be signed for any region unless strictRegion
-	StrictRegion bool   `json:"strictRegion"` // refuse requests that are signed for another region
-	SmallChunks  bool   `json:"smallChunks"`  // accept aws-chunked chunks below 8 KiB, which AWS refuses
-}
-
-// SetDefaults implements module.Defaulter.
-func (c *s3Config) SetDefaults() { c.Region = sigv4.DefaultRegion }
-
-// Validate implements module.Validator.
-func (c *s3Config) Validate() error {
-	if c.Region == "" {
-		return &module.ConfigError{Path: "region", Reason: "must not be empty"}
-	}
-	return nil
-}
-
 // newS3 is the S3 protocol. It takes every path that no other protocol does.
 func newS3(h module.Host[server.Given], c s3Config) (server.Protocol, error) {
+	c.grant(h.Given.Policy)
 	verifier := &sigv4.Verifier{
 		Keys: h.Given.Keys, Region: c.Region, Strict: c.StrictRegion, SmallChunks: c.SmallChunks, Now: h.Given.Now,
 	}
-	handler := s3.New(s3.Options{Objects: h.Given.Objects, Verifier: verifier, Authorizer: h.Given.Authorizer, Region: c.Region})
-	return server.Protocol{Name: h.Name, Handler: handler, Grows: growsS3, Fail: s3.Fail}, nil
+	handler := s3.New(s3.Options{Objects: h.Given.Objects, Verifier: verifier, Authorizer: h.Given.Policy, Region: c.Region, Domains: c.Domains})
+	return server.Protocol{Name: h.Name, Handler: handler, Claims: s3.Domains(c.Domains).Claim, Grows: growsS3, Fail: s3.Fail}, nil
 }
 
 // growsS3 says whether a request writes: any PUT, and the begin of a multipart upload. The POSTs that complete an upload or delete
@@ -60,7 +43,7 @@ type ociConfig struct {
 // newOCI is the OCI distribution protocol, below /v2.
 func newOCI(h module.Host[server.Given], c ociConfig) (server.Protocol, error) {
 	handler := oci.New(oci.Options{
-		Repositories: h.Given.Repositories, Passwords: h.Given.Passwords, Authorizer: h.Given.Authorizer, Realm: c.Realm, Logger: h.Logger,
+		Repositories: h.Given.Repositories, Passwords: h.Given.Passwords, Authorizer: h.Given.Policy, Realm: c.Realm, Logger: h.Logger,
 	})
 	matches := func(r *http.Request) bool {
 		path := r.URL.EscapedPath()

@@ -29,8 +29,14 @@ type store struct {
 
 func start(t *testing.T, dir string, floor module.Size) store {
 	t.Helper()
+	return startWith(t, dir, func(c *config.Config) { c.Storage.FreeSpaceFloor = floor })
+}
+
+func startWith(t *testing.T, dir string, set func(*config.Config)) store {
+	t.Helper()
 	c := config.Default()
-	c.Storage.RootDirectory, c.Storage.FreeSpaceFloor, c.HTTP.Port = dir, floor, "0"
+	c.Storage.RootDirectory, c.Storage.FreeSpaceFloor, c.HTTP.Port = dir, 0, "0"
+	set(&c)
 	r := &module.Registry{}
 	standard.Modules(r)
 	root := auth.Root{AccessKey: "root", SecretKey: "root-secret"}

@@ -19,7 +19,7 @@ func layers() []layer {
 	return []layer{
 		{"words", []string{"digest", "fault", "module"}, nil},
 		{"ports", []string{"extent", "meta", "auth", "event"}, []string{"words"}},
-		{"adapters", []string{"extent/fileextent", "meta/pebblemeta", "auth/sigv4"}, []string{"words", "ports"}},
+		{"adapters", []string{"extent/fileextent", "meta/pebblemeta", "auth/sigv4", "auth/policy"}, []string{"words", "ports"}},
 		{"contracts", []string{"extent/extenttest", "meta/metatest"}, []string{"words", "ports"}},
 		{"domain", []string{"internal/artifact", "internal/jobs", "internal/content", "internal/repository", "internal/object", "internal/usage"},
 			[]string{"words", "ports"}},

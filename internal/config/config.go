@@ -46,6 +46,8 @@ type HTTP struct {
 	DrainTimeout   module.Duration `json:"drainTimeout"`
 	HeaderLimit    module.Size     `json:"headerLimit"`
 	MaxConnections Count           `json:"maxConnections"`
+	ExternalURL    URL             `json:"externalUrl"`
+	AccessControl  AccessControl   `json:"accessControl,omitzero"`
 }
 
 // TLS is the certificate and key of the listener, as PEM files. Both are read again when they change.
@@ -122,7 +124,7 @@ func (c *Config) Validate() error {
 	if _, err := c.Log.SlogLevel(); err != nil {
 		return wrong("log.level", err.Error())
 	}
-	return nil
+	return c.HTTP.AccessControl.check("http.accessControl")
 }
 
 // Port is a TCP port, written as a number or a string; 0 lets the system choose.

@@ -57,6 +57,14 @@ func TestParse(t *testing.T) {
 			t.Errorf("Parse = %+v, %v", got.Config, err)
 		}
 	})
+	t.Run("anonymous reading of zot's, by pattern", func(t *testing.T) {
+		got, err := config.Parse([]byte(`{"http": {"externalURL": "https://example.com:5000/", "accessControl": {"repositories": {
+			"Pub/**": {"anonymousPolicy": ["read"], "defaultPolicy": [], "policies": []}, "**": {"AnonymousPolicy": []}}}}}`), nil)
+		want := config.AccessControl{Repositories: map[string]config.RepositoryAccess{"Pub/**": {AnonymousPolicy: []string{"read"}}, "**": {}}}
+		if diff := cmp.Diff(want, got.Config.HTTP.AccessControl, cmpopts.EquateEmpty()); err != nil || diff != "" || got.Config.HTTP.ExternalURL != "https://example.com:5000" {
+			t.Errorf("%v\n%s\n%s", err, diff, got.Config.HTTP.ExternalURL)
+		}
+	})
 	t.Run("the environment overrides the file", func(t *testing.T) {
 		got, err := config.Parse([]byte("http: {port: 1}\n"), []string{"ZAS_HTTP_PORT=2", "ZAS_LOG_LEVEL=warn", "ZAS_STORAGE_FREESPACEFLOOR=1GiB",
 			"ZAS_EXTENSIONS_S3_REGION=eu-1", "ZAS_ROOT_ACCESS_KEY=me", "PATH=/bin"})
@@ -77,6 +85,20 @@ func TestAMistakeIsNamedWithItsPlace(t *testing.T) {
 		{"a wrong duration", "storage: {GCdelay: 1 hour}", `storage.gcDelay: "1 hour" is not a duration`},
 		{"a port out of range", "http: {port: 70000}", "http.port: 70000 is not a port"},
 		{"half of a key pair", "http: {tls: {cert: x}}", "http.tls: needs both cert and key"},
+		{"an administrator of zot's", "http: {accessControl: {adminPolicy: {users: [a]}}}", "http.accessControl.adminPolicy: not yet supported"},
+		{"a group of zot's", "http: {accesscontrol: {Groups: {a: {}}}}", "http.accessControl.groups: not yet supported"},
+		{"who may scrape", "http: {accesscontrol: {metrics: {users: [a]}}}", "http.accessControl.metrics: not yet supported"},
+		{"a policy for users", "http: {accessControl: {repositories: {A/**: {Policies: [{users: [a], actions: [read]}]}}}}",
+			"http.accessControl.repositories.A/**.policies: not yet supported"},
+		{"a policy for all users", "http: {accessControl: {repositories: {a: {defaultPolicy: [read]}}}}",
+			"http.accessControl.repositories.a.defaultPolicy: not yet supported"},
+		{"a right to push for everybody", "http: {accessControl: {repositories: {a: {anonymousPolicy: [read, create]}}}}",
+			"http.accessControl.repositories.a.anonymousPolicy: anonymous callers may be given `read` and nothing else, not create"},
+		{"no pattern", "http: {accessControl: {repositories: {'a[': {anonymousPolicy: [read]}}}}", `http.accessControl.repositories.a[: "a[" is no pattern`},
+		{"an unknown right", "http: {accessControl: {repositories: {a: {anonymous: [read]}}}}", "http.accesscontrol.repositories.a.anonymous[0]: unknown key"},
+		{"an unknown rule", "http: {accessControl: {repository: {}}}", "http.accesscontrol.repository: unknown key"},
+		{"no URL", "http: {externalUrl: registry.example.com}", "http.externalUrl: want a URL"},
+		{"a URL with a password", "http: {externalUrl: 'https://a:b@example.com'}", "http.externalUrl: want a URL"},
 		{"an unknown level", "log: {level: loud}", `log.level: "loud" is no level`},
 		{"a timeout of nothing", "http: {readTimeout: 0s}", "http.readTimeout: must be more than zero"},
 		{"a name that is set twice", "log: {Level: info, level: warn}", "log.level: is set twice"},

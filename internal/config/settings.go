@@ -37,6 +37,7 @@ func Settings() []Setting {
 		{"http.drainTimeout", "when stopping, requests under way get this long to end"},
 		{"http.headerLimit", "the largest request header"},
 		{"http.maxConnections", "connections at a time, at most half of the files that the process may open; one more cuts the one idle for longest"},
+		{"http.externalUrl", "the URL of the server as clients see it, where that is not the one that they send: behind a proxy that ends TLS"},
 		{"log.level", "debug, info, warn or error; each request is logged at info, or at error with its cause"},
 		{"log.output", "stderr, stdout or a file that is appended to"},
 	}

@@ -131,6 +131,10 @@ Durations are written ` + "`90s`, `15m`, `1h30m`; sizes `4096`, `64KiB`, `1GiB`"
 The root key pair is no setting: ` + "`ZAS_ROOT_ACCESS_KEY` and `ZAS_ROOT_SECRET_KEY`" + ` give it; without them one is made at the first start and kept in
 the data directory.
 
+` + "`http.accessControl.repositories.PATTERN.anonymousPolicy: [read]`" + ` lets anybody pull from the repositories whose names match, as in zot. In a
+pattern ` + "`*` is a run of characters within a component, `**` any number of components, `?` a character, `[a-z]` one of several, `{one,two}` one or the other" + `.
+Of the patterns that match a name the longest counts, so ` + "`[]`" + ` for a longer one closes what a shorter one opens.
+
 Settings of the extensions stand under ` + "`extensions.NAME`" + ` (environment ` + "`ZAS_EXTENSIONS_NAME_SETTING`" + `); ` + "`enable: false`" + ` turns one off.
 
 | setting | default | what it does |
@@ -138,6 +142,9 @@ Settings of the extensions stand under ` + "`extensions.NAME`" + ` (environment 
 | ` + "`extensions.s3.region`" + ` | ` + "`us-east-1`" + ` | the region that is told; requests may be signed for any |
 | ` + "`extensions.s3.strictRegion`" + ` | ` + "`false`" + ` | refuse requests that are signed for another region |
 | ` + "`extensions.s3.smallChunks`" + ` | ` + "`false`" + ` | accept signed chunks below 8 KiB, which AWS refuses |
+| ` + "`extensions.s3.domains`" + ` | none | host names of S3, such as ` + "`s3.example.com`" + `: all requests to them and to names below them are S3's, and ` + "`BUCKET.s3.example.com`" + ` is addressed in virtual-host style |
+| ` + "`extensions.s3.anonymousRead`" + ` | none | what anybody may get: a list of ` + "`bucket`, `bucket/prefix*` and `bucket/key`" + `; it allows no listing |
+| ` + "`extensions.s3.anonymousList`" + ` | none | a list of buckets whose keys anybody may list |
 | ` + "`extensions.oci.realm`" + ` | ` + "`zas`" + ` | the realm of the Basic challenge |
 
 ## Keys of zot's

@@ -121,5 +121,9 @@ func (c *call) location() string {
 	if c.r.TLS != nil {
 		scheme = "https://"
 	}
-	return scheme + c.r.Host + string(appendURL([]byte("/"+c.rq.bucket+"/"), c.rq.key))
+	path := "/"
+	if !c.rq.virtual {
+		path += c.rq.bucket + "/"
+	}
+	return scheme + c.r.Host + string(appendURL([]byte(path), c.rq.key))
 }

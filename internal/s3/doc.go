@@ -8,7 +8,9 @@
 //
 //   - What is not implemented is refused with 501, never ignored: sub-resources, known or not, and headers that ask for encryption, locks,
 //     tags, grants or storage classes. A parameter with a value that nobody knows is ignored, as S3 does.
-//   - Addressing is path style.
+//   - Addressing is path style, or virtual-host style below the configured domains. Nothing but the host of the request decides which.
+//   - A request without a signature is anonymous. Whoever may not list a bucket is denied what is not there, as on AWS; here that
+//     goes for the bucket, too.
 //   - A body needs a declared length (411 otherwise), in Content-Length or x-amz-decoded-content-length.
 //   - PUT takes If-None-Match: * and If-Match. Of writers that race one gets 200, the others 412; S3 may answer 409 to some of them.
 //   - An upload that names no checksum algorithm gets CRC64NVME, and takes parts with a checksum of any algorithm, which is verified and not kept.

@@ -39,7 +39,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Skip()
 		}
-		rq, err := newRequest(r)
+		rq, err := newRequest(r, nil)
 		if err != nil {
 			if !isFault(err) {
 				t.Fatal(err)

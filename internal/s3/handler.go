@@ -21,9 +21,10 @@ type Options struct {
 	Authorizer auth.Authorizer
 	Region     string // sigv4.DefaultRegion when empty
 	MaxXML     int64  // bytes of an XML body; 0: 8 MiB
+	Domains    Domains
 }
 
-// Handler is the S3 API in path style. It takes every path.
+// Handler is the S3 API, in path style and, below its domains, in virtual-host style. It takes every path.
 type Handler struct {
 	o Options
 }
@@ -124,14 +125,26 @@ func (c *call) serve() error {
 		return err
 	}
 	if err := c.checkOwner(ctx); err != nil {
+		return c.conceal(ctx, err)
+	}
+	return c.conceal(ctx, op.serve(ctx, c))
+}
+
+// conceal makes a denial of an error which tells that something is not there, where the caller may not list the bucket (S3 API,
+// "GetObject", section "Permissions"). So keys and buckets cannot be guessed.
+func (c *call) conceal(ctx context.Context, err error) error {
+	if err == nil || c.rq.bucket == "" || fault.Of(err).Code.Kind() != fault.NotFound {
 		return err
 	}
-	return op.serve(ctx, c)
+	if denied := c.authorize(ctx, onBucket("s3:ListBucket", c.rq.bucket)); denied != nil {
+		return denied
+	}
+	return err
 }
 
 func (c *call) parse() (operation, error) {
 	var err error
-	if c.rq, err = newRequest(c.r); err != nil {
+	if c.rq, err = newRequest(c.r, c.o.Domains); err != nil {
 		return nil, err
 	}
 	op, err := parse(c.rq)
@@ -183,7 +196,7 @@ func (c *call) checkOwner(ctx context.Context) error {
 			return err
 		}
 		if b.Owner != want[0] {
-			return fault.AccessDenied.With(one.bucket, nil)
+			return fault.AccessDenied
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/zot-artifact-store/zas/auth"
+	"github.com/zot-artifact-store/zas/auth/policy"
 	"github.com/zot-artifact-store/zas/auth/sigv4"
 	"github.com/zot-artifact-store/zas/extent/fileextent"
 	"github.com/zot-artifact-store/zas/internal/content"
@@ -29,7 +30,8 @@ type server struct {
 	t testing.TB
 	*httptest.Server
 	now     time.Time
-	extents string // directory
+	extents string        // directory
+	policy  policy.Policy // to be changed before the first request
 }
 
 func newServer(t testing.TB) *server {
@@ -67,7 +69,8 @@ func (s *server) handler(o content.Options, open func() (*pebblemeta.Store, erro
 	return s3.New(s3.Options{
 		Objects:    object.New(c, object.Options{MinPart: 100, Now: clock}),
 		Verifier:   &sigv4.Verifier{Keys: root, Now: clock},
-		Authorizer: auth.RootOnly{},
+		Authorizer: &s.policy,
+		Domains:    s3.Domains{"s3.example.com"},
 	})
 }
 

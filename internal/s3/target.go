@@ -12,19 +12,27 @@ import (
 type request struct {
 	method      string
 	bucket, key string
+	virtual     bool // the host names the bucket
 	query       query
 	header      http.Header
 	length      int64 // Content-Length; -1: not declared
 }
 
-// newRequest takes r apart. Its errors leave what could be understood. Errors: fault.PathInvalid, fault.BadRequest.
-func newRequest(r *http.Request) (*request, error) {
+// newRequest takes r apart. Its errors leave what could be understood. Errors: fault.PathInvalid, fault.BadRequest, and
+// fault.BucketNameInvalid for a host below one of domains that names no bucket.
+func newRequest(r *http.Request, domains Domains) (*request, error) {
 	rq := &request{method: r.Method, header: r.Header, length: r.ContentLength}
 	path, rawQuery := r.URL.EscapedPath(), r.URL.RawQuery
 	if r.RequestURI != "" {
 		path, rawQuery = splitURI(r.RequestURI)
 	}
-	var err error
+	bucket, err := domains.bucket(r.Host)
+	if err != nil {
+		return rq, err
+	}
+	if rq.virtual = bucket != ""; rq.virtual {
+		path = "/" + bucket + path
+	}
 	if rq.bucket, rq.key, err = splitPath(path); err != nil {
 		return rq, err
 	}

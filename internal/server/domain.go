@@ -4,11 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"slices"
 	"time"
 
-	"github.com/zot-artifact-store/zas/auth"
+	"github.com/zot-artifact-store/zas/auth/policy"
 	"github.com/zot-artifact-store/zas/extent"
 	"github.com/zot-artifact-store/zas/internal/config"
 	"github.com/zot-artifact-store/zas/internal/content"
@@ -28,7 +27,7 @@ type Domain struct {
 }
 
 // build makes the stores, the domain and the protocols, in this order, and gives the handler of all protocols.
-func (s *Server) build(ctx context.Context, dir string) (http.Handler, error) {
+func (s *Server) build(ctx context.Context, dir string) (*dispatcher, error) {
 	c := s.options.Config
 	opened, err := openStores(&s.life, dir, c.Storage, s.options.Logger)
 	if err != nil {
@@ -117,7 +116,11 @@ func (d Domain) total(ctx context.Context) (sum usage.Usage) {
 // protocols builds every protocol that the program links, except for those that are turned off by
 // `extensions.NAME.enable: false`.
 func (s *Server) protocols(d Domain) ([]Protocol, error) {
-	given := Given{Domain: d, Keys: s.root.Root, Passwords: s.root.Root, Authorizer: auth.RootOnly{}, Now: time.Now}
+	rules := new(policy.Policy)
+	if err := s.options.Config.HTTP.AccessControl.Grant(rules); err != nil {
+		return nil, err
+	}
+	given := Given{Domain: d, Keys: s.root.Root, Passwords: s.root.Root, Policy: rules, Now: time.Now}
 	linked := module.Names(s.options.Modules, Protocols)
 	var uses []module.Use
 	for _, name := range linked {

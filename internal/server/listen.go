@@ -67,7 +67,7 @@ func connectionLimit(wanted config.Count) int {
 	return int(max(wanted, 1))
 }
 
-// front answers probes and metrics itself, and hands on the rest once the server has started.
+// front answers probes and metrics itself, unless their host is a protocol's own, and hands on the rest once the server has started.
 func (s *Server) front() http.Handler {
 	instruments := telemetry.HTTP{Logger: s.options.Logger, Metrics: s.metrics, Now: time.Now}
 	probes := instruments.Instrument(telemetry.Face{Protocol: "server", Handler: s.probes(), Quiet: true})
@@ -79,13 +79,19 @@ func (s *Server) front() http.Handler {
 			w.Header().Set("Connection", "close")
 		}
 		handler := s.handler.Load()
+		if handler != nil {
+			if owner, ok := handler.claimed(r); ok {
+				owner.ServeHTTP(w, r)
+				return
+			}
+		}
 		switch {
 		case isProbe(r.URL.EscapedPath()):
 			probes.ServeHTTP(w, r)
 		case handler == nil:
 			early.ServeHTTP(w, r)
 		default:
-			(*handler).ServeHTTP(w, r)
+			handler.ServeHTTP(w, r)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/zot-artifact-store/zas/auth"
+	"github.com/zot-artifact-store/zas/auth/policy"
 	"github.com/zot-artifact-store/zas/extent"
 	"github.com/zot-artifact-store/zas/fault"
 	"github.com/zot-artifact-store/zas/internal/telemetry"
@@ -17,10 +18,11 @@ var Protocols = module.NewPoint[Given, Protocol]("protocol")
 // Given is what a protocol gets from the server.
 type Given struct {
 	Domain
-	Keys       auth.Keys
-	Passwords  auth.Passwords
-	Authorizer auth.Authorizer
-	Now        func() time.Time
+	Keys      auth.Keys
+	Passwords auth.Passwords
+	// Policy decides. A protocol may add rules to it while it is being built, and never afterwards.
+	Policy *policy.Policy
+	Now    func() time.Time
 }
 
 // Protocol is a set of routes. Requests are handed out by their path as it was sent: nothing is decoded, cleaned or redirected.
@@ -36,6 +38,9 @@ type Given struct {
 type Protocol struct {
 	Name    string
 	Handler http.Handler
+	// Claims says whether all requests to a host (as in http.Request.Host) are the protocol's, whatever their path. It is asked
+	// before paths are looked at, those of probes included. nil: it claims no host.
+	Claims func(host string) bool
 	// Matches says whether a request is the protocol's. nil: the protocol takes what no other does; one at most.
 	Matches func(r *http.Request) bool
 	// Grows says whether a request may make the store larger: it is refused while the disk has no room, before its body
@@ -45,34 +50,57 @@ type Protocol struct {
 	Fail func(w http.ResponseWriter, r *http.Request, err error)
 }
 
-// dispatch hands each request to the protocol that matches.
-func (s *Server) dispatch(protocols []Protocol, room extent.FreeSpace) http.Handler {
+// dispatcher hands requests to protocols: by host, else by path.
+type dispatcher struct {
+	hosts, paths []route
+	rest         http.Handler
+}
+
+type route struct {
+	matches func(*http.Request) bool
+	handler http.Handler
+}
+
+func find(routes []route, r *http.Request) (http.Handler, bool) {
+	for _, route := range routes {
+		if route.matches(r) {
+			return route.handler, true
+		}
+	}
+	return nil, false
+}
+
+// claimed is the handler of a request that belongs to a protocol by its host.
+func (d *dispatcher) claimed(r *http.Request) (http.Handler, bool) { return find(d.hosts, r) }
+
+// ServeHTTP implements http.Handler for requests that no protocol has claimed.
+func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	handler, ok := find(d.paths, r)
+	if !ok {
+		handler = d.rest
+	}
+	handler.ServeHTTP(w, r)
+}
+
+// dispatch is the dispatcher for protocols.
+func (s *Server) dispatch(protocols []Protocol, room extent.FreeSpace) *dispatcher {
 	instruments := telemetry.HTTP{Logger: s.options.Logger, Metrics: s.metrics, Now: time.Now}
 	instrument := func(p Protocol) http.Handler {
 		return instruments.Instrument(telemetry.Face{Protocol: p.Name, Handler: whileThereIsRoom(room, p), Fail: p.Fail})
 	}
-	type route struct {
-		matches func(*http.Request) bool
-		handler http.Handler
-	}
-	var routes []route
-	rest := instrument(Protocol{Name: "server", Handler: http.HandlerFunc(answerNothing)})
+	d := &dispatcher{rest: instrument(Protocol{Name: "server", Handler: http.HandlerFunc(answerNothing)})}
 	for _, p := range protocols {
+		handler := instrument(p)
+		if p.Claims != nil {
+			d.hosts = append(d.hosts, route{func(r *http.Request) bool { return p.Claims(r.Host) }, handler})
+		}
 		if p.Matches == nil {
-			rest = instrument(p)
+			d.rest = handler
 			continue
 		}
-		routes = append(routes, route{p.Matches, instrument(p)})
+		d.paths = append(d.paths, route{p.Matches, handler})
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for _, route := range routes {
-			if route.matches(r) {
-				route.handler.ServeHTTP(w, r)
-				return
-			}
-		}
-		rest.ServeHTTP(w, r)
-	})
+	return d
 }
 
 // whileThereIsRoom is the handler of p, which gets no request that makes the store larger while the disk is full.

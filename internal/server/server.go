@@ -36,7 +36,7 @@ type Server struct {
 	listener net.Listener
 	http     *http.Server
 	life     module.Life
-	handler  atomic.Pointer[http.Handler] // everything but probes; nil until the parts have started
+	handler  atomic.Pointer[dispatcher] // nil until the parts have started
 	phase    atomic.Int32
 	served   chan error
 }
@@ -79,7 +79,7 @@ func (s *Server) open(ctx context.Context) error {
 	if err := s.life.Start(ctx); err != nil {
 		return err
 	}
-	s.handler.Store(&handler)
+	s.handler.Store(handler)
 	s.phase.Store(ready)
 	return nil
 }
