@@ -34,6 +34,17 @@ tool() {
 	stamp "$1" "$dir/go.mod" "$dir/go.sum"
 }
 
+# suite NAME builds a program from the tests of a module beneath tools.
+suite() {
+	dir=$e2e/tools/$1
+	if [ -x "$build/bin/$1" ] && current "$1" "$dir"/*; then
+		return
+	fi
+	echo "building $1"
+	GOWORK=off go test -C "$dir" -c -buildvcs=false -trimpath -ldflags '-s -w' -o "$build/bin/$1" .
+	stamp "$1" "$dir"/*
+}
+
 # debian PACKAGE... installs Debian packages, as root or with sudo.
 debian() {
 	root=
@@ -63,6 +74,7 @@ python() {
 tool conformance github.com/opencontainers/distribution-spec/conformance
 tool crane github.com/google/go-containerregistry/cmd/crane
 tool oras oras.land/oras/cmd/oras
+suite awssdk
 command -v python3 >/dev/null || debian python3 python3-venv
 python
 command -v skopeo >/dev/null || { echo "installing skopeo" && debian skopeo; }
