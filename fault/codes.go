@@ -156,6 +156,8 @@ var (
 		"the repository does not exist", "push to it first, or check its name")
 	TagInvalid = define("tag-invalid", Invalid, Never,
 		"the tag is not valid", "use 1 to 128 characters of A-Z, a-z, 0-9, '_', '.' and '-', not beginning with '.' or '-'")
+	TagImmutable = define("tag-immutable", Denied, Never,
+		"the tag is immutable: it stays where it is", "use another tag, or have the server's pattern for immutable tags changed")
 	ManifestNotFound = define("manifest-not-found", NotFound, Never,
 		"the manifest does not exist in this repository", "check the tag or digest")
 	ManifestInvalid = define("manifest-invalid", Invalid, Never,

@@ -77,6 +77,7 @@ func TestRangesHoldTheRowsThatTheySay(t *testing.T) {
 			"prefix":   {prefix, beneath(lead)},
 			"starting": {table.Starting(start, lead...), starting},
 			"after":    {table.After(prefix, at...), beneath(lead) && slices.Compare(row, at) > 0 && !beneath(at)},
+			"before":   {table.Before(prefix, at...), beneath(lead) && slices.Compare(row, at) < 0},
 			"from":     {table.From(prefix, at...), beneath(lead) && slices.Compare(row, at) >= 0},
 			"skip": {table.SkipPrefix(prefix, start, lead...), beneath(lead) && !starting &&
 				slices.Compare(row, append(slices.Clone(lead), start)) >= 0},

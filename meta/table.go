@@ -101,6 +101,15 @@ func (t Table[V]) From(r Range, parts ...string) Range {
 	return r
 }
 
+// Before is r without the row with these parts and all rows behind it.
+func (t Table[V]) Before(r Range, parts ...string) Range {
+	k := t.Key(parts...)
+	if string(k.raw) < string(r.To) {
+		r.To = k.raw
+	}
+	return r
+}
+
 // SkipPrefix is r without the rows whose next part after parts begins with start: for listing past a common prefix.
 func (t Table[V]) SkipPrefix(r Range, start string, parts ...string) Range {
 	s := t.Starting(start, parts...)

@@ -17,7 +17,7 @@ type layer struct {
 // layers is the whole tree: a package that is not here fails the test.
 func layers() []layer {
 	return []layer{
-		{"words", []string{"digest", "fault", "module"}, nil},
+		{"words", []string{"digest", "fault", "module", "pattern"}, nil},
 		{"ports", []string{"extent", "meta", "auth", "event"}, []string{"words"}},
 		{"adapters", []string{"extent/fileextent", "meta/pebblemeta", "auth/sigv4", "auth/policy"}, []string{"words", "ports"}},
 		{"contracts", []string{"extent/extenttest", "meta/metatest"}, []string{"words", "ports"}},

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/zot-artifact-store/zas/module"
+	"github.com/zot-artifact-store/zas/pattern"
 )
 
 // Config is everything that can be set. Each field's text stands in Settings.
@@ -27,11 +28,19 @@ type Config struct {
 
 // Storage is where content and metadata live.
 type Storage struct {
-	RootDirectory  string          `json:"rootDirectory"`
-	FreeSpaceFloor module.Size     `json:"freeSpaceFloor"`
-	InlineLimit    module.Size     `json:"inlineLimit"`
-	GCDelay        module.Duration `json:"gcDelay"`
-	GCInterval     module.Duration `json:"gcInterval"`
+	RootDirectory      string          `json:"rootDirectory"`
+	FreeSpaceFloor     module.Size     `json:"freeSpaceFloor"`
+	InlineLimit        module.Size     `json:"inlineLimit"`
+	GCDelay            module.Duration `json:"gcDelay"`
+	GCInterval         module.Duration `json:"gcInterval"`
+	ImmutableTags      []ImmutableTags `json:"immutableTags"`
+	SparseRepositories []pattern.Glob  `json:"sparseRepositories"`
+}
+
+// ImmutableTags are tags that stay where they are once they are set: those that a pattern matches as a whole, in repositories that match a glob.
+type ImmutableTags struct {
+	Repositories []pattern.Glob  `json:"repositories"`
+	Patterns     []pattern.Whole `json:"patterns"`
 }
 
 // HTTP is the listener and its limits.
@@ -120,6 +129,11 @@ func (c *Config) Validate() error {
 		return wrong("storage.inlineLimit", "must be at most 1MiB: inline content lives in the metadata engine")
 	case (c.HTTP.TLS.Cert == "") != (c.HTTP.TLS.Key == ""):
 		return wrong("http.tls", "needs both cert and key")
+	}
+	for i, rule := range c.Storage.ImmutableTags {
+		if len(rule.Repositories) == 0 || len(rule.Patterns) == 0 {
+			return wrong(fmt.Sprintf("storage.immutableTags[%d]", i), "needs both repositories and patterns")
+		}
 	}
 	if _, err := c.Log.SlogLevel(); err != nil {
 		return wrong("log.level", err.Error())

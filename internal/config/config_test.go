@@ -75,6 +75,30 @@ func TestParse(t *testing.T) {
 	})
 }
 
+func TestRulesForTagsAndIndexes(t *testing.T) {
+	text := "storage:\n  immutableTags: [{repositories: [prod/**, app], patterns: ['v[0-9]+']}]\n  sparseRepositories: [mirror/**]\n"
+	for _, parse := range []func() (config.Loaded, error){
+		func() (config.Loaded, error) { return config.Parse([]byte(text), nil) },
+		func() (config.Loaded, error) {
+			return config.Parse(nil, []string{
+				`ZAS_STORAGE_IMMUTABLETAGS=[{"Repositories":["prod/**","app"],"patterns":["v[0-9]+"]}]`, `ZAS_STORAGE_SPARSEREPOSITORIES=["mirror/**"]`})
+		},
+	} {
+		got, err := parse()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := got.Config.Storage
+		if len(c.ImmutableTags) != 1 || len(c.SparseRepositories) != 1 || !c.SparseRepositories[0].Match("mirror/a/b") {
+			t.Fatalf("%+v", c)
+		}
+		rule := c.ImmutableTags[0]
+		if len(rule.Repositories) != 2 || !rule.Repositories[0].Match("prod/a") || !rule.Patterns[0].Match("v10") || rule.Patterns[0].Match("v1x") {
+			t.Errorf("%+v", rule)
+		}
+	}
+}
+
 func TestAMistakeIsNamedWithItsPlace(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"an unknown key", "storage: {rootDir: /x}", "storage.rootdir: unknown key"},
@@ -101,6 +125,10 @@ func TestAMistakeIsNamedWithItsPlace(t *testing.T) {
 		{"a URL with a password", "http: {externalUrl: 'https://a:b@example.com'}", "http.externalUrl: want a URL"},
 		{"an unknown level", "log: {level: loud}", `log.level: "loud" is no level`},
 		{"a timeout of nothing", "http: {readTimeout: 0s}", "http.readTimeout: must be more than zero"},
+		{"a rule for no tags", "storage: {immutableTags: [{repositories: [a]}]}", "storage.immutableTags[0]: needs both repositories and patterns"},
+		{"a malformed expression", "storage: {immutableTags: [{repositories: [a], patterns: ['(']}]}", "storage.immutabletags[0].patterns[0]: error parsing regexp"},
+		{"a malformed glob", "storage: {sparseRepositories: ['{a,b}']}", "storage.sparserepositories[0]: a glob has no alternatives"},
+		{"an unknown key of a rule", "storage: {immutableTags: [{tags: a}]}", "storage.immutabletags[0].tags: unknown key"},
 		{"a name that is set twice", "log: {Level: info, level: warn}", "log.level: is set twice"},
 		{"a list", "[1]", "is not a section of settings"},
 		{"two documents", "log: {}\n---\nlog: {}\n", "more than one document"},

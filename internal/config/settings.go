@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -26,6 +27,8 @@ func Settings() []Setting {
 		{"storage.inlineLimit", "content up to this size is kept in the metadata engine: one sync for a small object; 0 turns it off; at most 1MiB"},
 		{"storage.gcDelay", "how long unreferenced uploaded content is kept for what will refer to it"},
 		{"storage.gcInterval", "time between collections of what nothing refers to; they run while serving"},
+		{"storage.immutableTags", "a list of `{repositories: [glob], patterns: [expression]}`: a tag that an expression matches as a whole is neither moved nor deleted once it is set"},
+		{"storage.sparseRepositories", "a list of globs of repositories whose manifests may name blobs and manifests that are not there, for partial mirrors"},
 		{"http.address", "the address to listen on; empty: every interface"},
 		{"http.port", "the port to listen on; 0: the system chooses"},
 		{"http.tls.cert", "the certificate chain, a PEM file; read again when it changes"},
@@ -72,8 +75,12 @@ func override(tree map[string]any, environ []string) (problems []error) {
 // set writes a value of the environment at path, making sections on the way.
 func set(tree map[string]any, path, text string) []error {
 	var value any = text
-	if text == "true" || text == "false" {
+	var list []any
+	switch {
+	case text == "true" || text == "false":
 		value = text == "true"
+	case strings.HasPrefix(text, "[") && json.Unmarshal([]byte(text), &list) == nil:
+		value = list
 	}
 	names := strings.Split(path, ".")
 	for _, name := range names[:len(names)-1] {

@@ -14,7 +14,7 @@ import (
 // optIn is the case, once for each of two digest algorithms, that profile 1.1 of the suite leaves out unless asked for.
 const optIn = "/blob-post-cancel"
 
-// TestConformance runs the suite of the OCI distribution specification. Its report marks failures by an attribute of the test
+// TestConformance runs the suite of the OCI distribution specification, as of version 1.1 and with all that is drafted since. Its report marks failures by an attribute of the test
 // cases only, which generic readers of JUnit files overlook: they are counted here.
 func TestConformance(t *testing.T) {
 	suite := tool(t, "bin/conformance")
@@ -31,6 +31,15 @@ func TestConformance(t *testing.T) {
 			t.Errorf("%d cases are left out", r.left)
 		}
 	})
+	for name, secure := range map[string]bool{"drafts over http": false, "drafts over https": true} {
+		t.Run(name, func(t *testing.T) {
+			r := conform(t, suite, serve(t, secure, `ZAS_STORAGE_SPARSEREPOSITORIES=["conformance/**"]`),
+				"OCI_VERSION=dev", "OCI_DATA_SPARSE=true", "OCI_API_BLOBS_DIGEST_HEADER=true", "OCI_API_MANIFESTS_DIGEST_HEADER=true")
+			if r.left != 0 || r.passed < 800 {
+				t.Errorf("%d cases passed, %d are left out", r.passed, r.left)
+			}
+		})
+	}
 }
 
 func conform(t *testing.T, suite string, i *instance.Instance, env ...string) results {
@@ -39,11 +48,11 @@ func conform(t *testing.T, suite string, i *instance.Instance, env ...string) re
 		tls = "enabled"
 	}
 	dir := t.TempDir()
-	c := newCommand(t, append(env,
-		"OCI_VERSION=1.1", "OCI_REGISTRY="+i.Host, "OCI_TLS="+tls, "SSL_CERT_FILE="+i.CertFile, "OCI_RESULTS_DIR="+dir,
+	c := newCommand(t, append([]string{"OCI_VERSION=1.1"}, append(env,
+		"OCI_REGISTRY="+i.Host, "OCI_TLS="+tls, "SSL_CERT_FILE="+i.CertFile, "OCI_RESULTS_DIR="+dir,
 		"OCI_USERNAME="+instance.AccessKey, "OCI_PASSWORD="+instance.SecretKey,
 		"OCI_REPO1=conformance/one", "OCI_REPO2=conformance/two",
-	)...)
+	)...)...)
 	_, err := c.try(io.Discard, suite)
 	r := readResults(t, filepath.Join(dir, "junit.xml"))
 	t.Logf("%d passed, %d failed, %d left out", r.passed, len(r.failed), r.left)

@@ -37,10 +37,10 @@ func binary(t testing.TB) string {
 	return b
 }
 
-// serve is a server with an empty data directory, which stops with the test.
-func serve(t testing.TB, secure bool) *instance.Instance {
+// serve is a server with an empty data directory, which stops with the test. env is settings, as NAME=value.
+func serve(t testing.TB, secure bool, env ...string) *instance.Instance {
 	t.Helper()
-	o := instance.Options{Binary: binary(t), Data: t.TempDir()}
+	o := instance.Options{Binary: binary(t), Data: t.TempDir(), Env: env}
 	if secure {
 		cert, err := instance.NewCert(t.TempDir())
 		if err != nil {

@@ -21,12 +21,14 @@ import (
 	"github.com/zot-artifact-store/zas/internal/repository"
 	"github.com/zot-artifact-store/zas/meta"
 	"github.com/zot-artifact-store/zas/meta/pebblemeta"
+	"github.com/zot-artifact-store/zas/pattern"
 )
 
 const inlineMax = 1 << 10
 
 // server is the protocol over the real domain, answering on a socket. Its users are root, who may do everything, reader, who may only pull, and
-// from repositories beneath public alone, and bob, who may pull and push beneath bob.
+// from repositories beneath public alone, and bob, who may pull and push beneath bob. In repositories beneath frozen, tags that begin with v are
+// immutable; manifests of repositories beneath mirror may be sparse.
 type server struct {
 	*httptest.Server
 	t       testing.TB
@@ -55,7 +57,7 @@ func (s *server) start() {
 	must(s.t, err)
 	s.meta, s.content = m, c
 	h := oci.New(oci.Options{
-		Repositories: repository.New(c, repository.Options{}), Passwords: passwords{}, Authorizer: policy{}, Realm: `the "realm"`,
+		Repositories: repository.New(c, rules(s.t)), Passwords: passwords{}, Authorizer: policy{}, Realm: `the "realm"`,
 	})
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.wrap != nil {
@@ -63,6 +65,20 @@ func (s *server) start() {
 		}
 		h.ServeHTTP(w, r)
 	}))
+}
+
+func rules(t testing.TB) repository.Options {
+	t.Helper()
+	glob := func(text string) []pattern.Glob {
+		g, err := pattern.ParseGlob(text)
+		must(t, err)
+		return []pattern.Glob{g}
+	}
+	v, err := pattern.ParseWhole("v.*")
+	must(t, err)
+	return repository.Options{
+		Immutable: []repository.ImmutableTags{{Repositories: glob("frozen/**"), Patterns: []pattern.Whole{v}}}, Sparse: glob("mirror/**"),
+	}
 }
 
 func (s *server) stop() {

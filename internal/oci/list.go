@@ -129,13 +129,9 @@ func (o listReferrers) serve(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	index := struct {
-		SchemaVersion int          `json:"schemaVersion"`
-		MediaType     string       `json:"mediaType"`
-		Manifests     []descriptor `json:"manifests"`
-	}{2, indexType, []descriptor{}}
+	manifests := []descriptor{}
 	for _, one := range list {
-		index.Manifests = append(index.Manifests, descriptor(one))
+		manifests = append(manifests, descriptor(one))
 	}
 	if o.artifactType != "" {
 		x.set("Oci-Filters-Applied", "artifactType")
@@ -148,6 +144,15 @@ func (o listReferrers) serve(x *exchange) error {
 		}
 		x.next(query)
 	}
+	return x.index(manifests)
+}
+
+// index answers with an index of manifests.
+func (x *exchange) index(manifests []descriptor) error {
 	x.set("Content-Type", indexType)
-	return x.json(index)
+	return x.json(struct {
+		SchemaVersion int          `json:"schemaVersion"`
+		MediaType     string       `json:"mediaType"`
+		Manifests     []descriptor `json:"manifests"`
+	}{2, indexType, manifests})
 }

@@ -50,9 +50,11 @@ func (o pullManifest) serve(x *exchange) error {
 	return err
 }
 
-// pushManifest is PUT of a manifest by tag, or by digest with tags beside (OCI distribution specification 1.1, "Pushing Manifests").
+// pushManifest is PUT of a manifest by tag, or by digest with tags beside (OCI distribution specification 1.1, "Pushing Manifests"), where that
+// is asked for only if the tag is, or is not, where the pusher believes it to be.
 type pushManifest struct {
 	on
+	condition repository.Condition
 	ref       repository.Reference
 	tags      []string // beside the digest
 	mediaType string
@@ -63,7 +65,7 @@ type pushManifest struct {
 const maxTags = 100
 
 func parsePushManifest(t target, query url.Values, r *http.Request) (operation, error) {
-	o := pushManifest{on: on{t.repo}, mediaType: r.Header.Get("Content-Type"), length: r.ContentLength}
+	o := pushManifest{on: on{t.repo}, mediaType: r.Header.Get("Content-Type"), length: r.ContentLength, condition: parseCondition(r)}
 	var err error
 	if o.ref, err = parseReference(t.ref); err != nil {
 		return nil, err
@@ -93,12 +95,13 @@ func (o pushManifest) serve(x *exchange) error {
 		tags = []string{o.ref.Tag}
 	}
 	pushed, err := x.o.Repositories.PushManifest(x.r.Context(), repository.PushManifestRequest{
-		By: x.by, Repository: o.repo, Digest: o.ref.Digest, Tags: tags, MediaType: o.mediaType, Body: body,
+		By: x.by, Repository: o.repo, Digest: o.ref.Digest, Tags: tags, MediaType: o.mediaType, Body: body, If: o.condition,
 	})
 	if err != nil {
 		return err
 	}
-	x.set("Location", "/v2/"+o.repo+"/manifests/"+pushed.Digest.String(), "Docker-Content-Digest", pushed.Digest.String())
+	x.set("Location", "/v2/"+o.repo+"/manifests/"+pushed.Digest.String(), "Docker-Content-Digest", pushed.Digest.String(),
+		"Etag", strconv.Quote(pushed.Digest.String()))
 	if pushed.Subject != "" {
 		x.set("Oci-Subject", pushed.Subject.String())
 	}
@@ -132,19 +135,22 @@ func (o pushManifest) read(r io.Reader) ([]byte, error) {
 // deleteManifest is DELETE of a tag or manifest (OCI distribution specification 1.1, "Content Management").
 type deleteManifest struct {
 	on
-	ref repository.Reference
+	ref       repository.Reference
+	condition repository.Condition
 }
 
-func parseDeleteManifest(t target) (operation, error) {
+func parseDeleteManifest(t target, r *http.Request) (operation, error) {
 	ref, err := parseReference(t.ref)
-	return deleteManifest{on{t.repo}, ref}, err
+	return deleteManifest{on{t.repo}, ref, parseCondition(r)}, err
 }
 
 func (deleteManifest) name() string                          { return "delete manifest" }
 func (o deleteManifest) needs() (auth.Action, auth.Resource) { return Delete, o.resource() }
 
 func (o deleteManifest) serve(x *exchange) error {
-	err := x.o.Repositories.DeleteManifest(x.r.Context(), repository.DeleteManifestRequest{By: x.by, Repository: o.repo, Reference: o.ref})
+	err := x.o.Repositories.DeleteManifest(x.r.Context(), repository.DeleteManifestRequest{
+		By: x.by, Repository: o.repo, Reference: o.ref, If: o.condition,
+	})
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ const (
 	uploads // of a repository
 	session
 	referrerList
+	tagHistory
 )
 
 // target is what a path names.
@@ -48,6 +49,9 @@ func parsePath(path string) (target, bool) {
 	}
 	if repo, ok := strings.CutSuffix(before, "/blobs/uploads"); ok && repo != "" {
 		return target{kind: session, repo: repo, ref: ref}, true
+	}
+	if repo, ok := strings.CutSuffix(before, "/_oci/tag-history"); ok && repo != "" {
+		return target{kind: tagHistory, repo: repo, ref: ref}, true
 	}
 	repo, noun, ok := cutLast(before)
 	if !ok || repo == "" {

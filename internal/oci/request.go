@@ -79,6 +79,8 @@ func routes(t target, query url.Values, r *http.Request) map[string]func() (oper
 		return methods{http.MethodGet: func() (operation, error) { return parseCatalog(query) }}
 	case tagList:
 		return methods{http.MethodGet: func() (operation, error) { return parseTags(t, query) }}
+	case tagHistory:
+		return methods{http.MethodGet: func() (operation, error) { return parseHistory(t, query) }}
 	case referrerList:
 		return methods{http.MethodGet: func() (operation, error) { return parseReferrers(t, query) }}
 	case manifest:
@@ -86,7 +88,7 @@ func routes(t target, query url.Values, r *http.Request) map[string]func() (oper
 		return methods{
 			http.MethodGet: pull, http.MethodHead: pull,
 			http.MethodPut:    func() (operation, error) { return parsePushManifest(t, query, r) },
-			http.MethodDelete: func() (operation, error) { return parseDeleteManifest(t) },
+			http.MethodDelete: func() (operation, error) { return parseDeleteManifest(t, r) },
 		}
 	case blobKind:
 		pull := func() (operation, error) { return parsePullBlob(t, r) }
@@ -112,6 +114,33 @@ func parseReference(s string) (repository.Reference, error) {
 	}
 	d, err := parseDigest(s)
 	return repository.Reference{Digest: d}, err
+}
+
+// parseCondition reads If-Match and If-None-Match of a request that changes something. Weak entity tags match nothing (RFC 9110, section
+// 8.8.3.2): a digest is never weak.
+func parseCondition(r *http.Request) repository.Condition {
+	list := func(name string) (tags []string) {
+		for _, header := range r.Header.Values(name) {
+			for one := range strings.SplitSeq(header, ",") {
+				tags = append(tags, unquote(strings.TrimSpace(one)))
+			}
+		}
+		return tags
+	}
+	return repository.Condition{Match: list("If-Match"), NoneMatch: list("If-None-Match")}
+}
+
+// unquote is what stands in an entity tag; `*` stays itself, and what is no entity tag becomes one that matches nothing.
+func unquote(tag string) string {
+	inside, ok := strings.CutPrefix(tag, `"`)
+	inside, end := strings.CutSuffix(inside, `"`)
+	switch {
+	case tag == "*":
+		return tag
+	case !ok || !end || inside == "*":
+		return ""
+	}
+	return inside
 }
 
 // parseDigest reports fault.DigestInvalid.

@@ -24,6 +24,10 @@ func parseBegin(t target, query url.Values, r *http.Request) (operation, error) 
 		d, err := parseDigest(query.Get("digest"))
 		return pushBlob{on{t.repo}, d, r.ContentLength}, err
 	}
+	// The algorithm of a digest that is to come need not be known before, but what can never be accepted is refused now.
+	if a := query.Get("digest-algorithm"); query.Has("digest-algorithm") && digest.Algorithm(a).HexLen() == 0 {
+		return nil, fault.DigestInvalid.Detail("the digest algorithm %q is not supported: use sha256 or sha512", clip(a))
+	}
 	return beginUpload{on{t.repo}}, nil
 }
 

@@ -119,7 +119,8 @@ func settingsPage() (string, error) {
 
 ` + "`zas serve --config FILE`" + ` reads JSON or YAML. The schema is zot's, as far as its keys have a meaning here, and some of our own. Names of
 fields fold case. A key that is not known is refused, with its path. The environment overrides the file, flags override both.
-Durations are written ` + "`90s`, `15m`, `1h30m`; sizes `4096`, `64KiB`, `1GiB`" + `.
+Durations are written ` + "`90s`, `15m`, `1h30m`; sizes `4096`, `64KiB`, `1GiB`" + `; lists in the environment as JSON. In globs of repositories, ` + "`*`" + ` is anything within
+a component and ` + "`**`" + ` any number of components; expressions are those of RE2.
 
 | setting | environment | default | what it does |
 | --- | --- | --- | --- |

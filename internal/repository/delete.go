@@ -17,12 +17,13 @@ type DeleteManifestRequest struct {
 	By         Actor
 	Repository string
 	Reference  Reference
+	If         Condition
 }
 
 // DeleteManifest removes a tag, or a manifest with all tags that point to it (OCI distribution specification 1.1, "Deleting tags" and
 // "Deleting Manifests"). Nothing cascades: blobs stay for a while, referrers stay.
-// Errors: fault.RepositoryNameInvalid, fault.TagInvalid, fault.RepositoryNotFound, fault.ManifestNotFound; fault.ObjectArtifact for
-// the artifact manifest of an object.
+// Errors: fault.RepositoryNameInvalid, fault.TagInvalid, fault.RepositoryNotFound, fault.ManifestNotFound, fault.PreconditionFailed;
+// fault.ObjectArtifact for the artifact manifest of an object; fault.TagImmutable for an immutable tag, and for a manifest that one points to.
 func (s *Service) DeleteManifest(ctx context.Context, req DeleteManifestRequest) error {
 	if err := CheckRepository(req.Repository); err != nil {
 		return err
@@ -53,11 +54,15 @@ func (s *Service) DeleteManifest(ctx context.Context, req DeleteManifestRequest)
 }
 
 func (s *Service) planUntag(ctx context.Context, r meta.Reader, req DeleteManifestRequest) (meta.Step, error) {
-	switch _, ok, err := tags.Find(ctx, r, req.Repository, req.Reference.Tag); {
-	case err != nil:
+	row, ok, err := tags.Find(ctx, r, req.Repository, req.Reference.Tag)
+	if err == nil && !ok {
+		err = fault.ManifestNotFound.With(req.Reference.Tag, nil)
+	}
+	if err == nil {
+		err = req.If.check(row.Digest)
+	}
+	if err != nil {
 		return meta.Step{}, err
-	case !ok:
-		return meta.Step{}, fault.ManifestNotFound.With(req.Reference.Tag, nil)
 	}
 	return s.planMove(ctx, r, tagMove{repo: req.Repository, tag: req.Reference.Tag, by: req.By})
 }
@@ -75,6 +80,12 @@ func (s *Service) planDelete(ctx context.Context, r meta.Reader, req DeleteManif
 		return meta.Step{}, false, err
 	case f.virtual():
 		return meta.Step{}, false, fault.ObjectArtifact.With(d.String(), nil)
+	}
+	if err := req.If.check(d.String()); err != nil {
+		return meta.Step{}, false, err
+	}
+	if err := s.mayUntag(ctx, r, repo, d); err != nil {
+		return meta.Step{}, false, err
 	}
 	names, err := tagsOf(ctx, r, repo, d)
 	if err != nil {
@@ -105,6 +116,22 @@ func (s *Service) planDelete(ctx context.Context, r meta.Reader, req DeleteManif
 		steps = append(steps, untag)
 	}
 	return meta.Join(steps...), more, nil
+}
+
+// mayUntag reports fault.TagImmutable when one of a manifest's tags is immutable, before the first of many is removed.
+func (s *Service) mayUntag(ctx context.Context, r meta.Reader, repo string, d digest.Digest) error {
+	if !s.o.immutable(repo) {
+		return nil
+	}
+	for e, err := range tagged.Scan(ctx, r, tagged.Prefix(repo, d.String())) {
+		if err == nil {
+			err = s.o.mayMove(repo, e.Parts[2])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tagsOf are the tags that point to a manifest, up to one more than go at once.

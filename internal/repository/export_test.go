@@ -7,24 +7,6 @@ import (
 	"github.com/zot-artifact-store/zas/meta"
 )
 
-// Move is an entry of a tag's history, for tests.
-type Move struct {
-	Version uint64
-	Digest  string
-	By      string
-}
-
-// TagHistory is all that a tag has been.
-func TagHistory(ctx context.Context, r meta.Reader, repo, tag string) (moves []Move, err error) {
-	for e, err := range history.Scan(ctx, r, history.Prefix(repo, tag)) {
-		if err != nil {
-			return nil, err
-		}
-		moves = append(moves, Move{meta.ParseU64(e.Parts[2]), e.Value.Digest, e.Value.By})
-	}
-	return moves, nil
-}
-
 // ParseManifest says what a manifest names, or why it is refused.
 func ParseManifest(contentType string, body []byte) (mediaType string, names []string, err error) {
 	p, err := parseManifest(contentType, body)
@@ -61,3 +43,6 @@ func MarkClosing(ctx context.Context, m meta.Store, repo string) error {
 
 // MaxSweep is how many manifests go in one transaction.
 const MaxSweep = maxSweep
+
+// MaxUntag is how many tags go in one transaction.
+const MaxUntag = maxUntag

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zot-artifact-store/zas/digest"
 	"github.com/zot-artifact-store/zas/extent/extenttest"
@@ -45,6 +46,15 @@ func pushVerb(prepare func(b *bench), req repository.PushManifestRequest) verb {
 	}}
 }
 
+// pushIf pushes evidence with a condition, which the first try may have made untrue.
+func pushIf(c repository.Condition, tag string) verb {
+	req := pushManifest("r", signature.text(), tag)
+	req.If = c
+	v := pushVerb(withManifests, req)
+	v.lost = fault.PreconditionFailed
+	return v
+}
+
 // blobs of all manifests but the manifests themselves.
 func withBlobs(b *bench) {
 	for _, data := range []string{"a layer", large(1), "a signature", emptyJSON} {
@@ -73,6 +83,8 @@ func verbs() map[string]verb {
 		"move a tag":                   pushVerb(withManifests, pushManifest("r", signature.text(), "v1")),
 		"push what names virtual ones": pushVerb(withObjects, pushManifest("bucket", objects, "all")),
 		"push to a closing name":       pushVerb(closingBucket, pushManifest("bucket", index(), "new")),
+		"push a tag that must be new":  pushIf(repository.Condition{NoneMatch: []string{"*"}}, "v3"),
+		"move a tag from where it is":  pushIf(repository.Condition{Match: []string{layeredAt.String()}}, "v1"),
 	}
 	for _, more := range []map[string]verb{readVerbs(), blobVerbs(), deleteVerbs(), uploadVerbs()} {
 		for name, v := range more {
@@ -97,6 +109,10 @@ func readVerbs() map[string]verb {
 		"list tags": read("Tags", func(ctx context.Context, s *repository.Service) error {
 			list, _, err := s.Tags(ctx, repository.TagsRequest{Repository: "r", Limit: 9})
 			return wantOf(2, len(list), err)
+		}),
+		"read the history of a tag": read("TagHistory", func(ctx context.Context, s *repository.Service) error {
+			list, _, err := s.TagHistory(ctx, repository.HistoryRequest{Repository: "r", Tag: "v1", Before: time.Unix(1<<40, 0), Limit: 9})
+			return wantOf(1, len(list), err)
 		}),
 		"list the catalog": read("Catalog", func(ctx context.Context, s *repository.Service) error {
 			list, _, err := s.Catalog(ctx, repository.CatalogRequest{Limit: 9, Readable: everywhere})

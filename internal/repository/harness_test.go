@@ -34,6 +34,7 @@ type bench struct {
 	content *content.Store
 	*repository.Service
 	now     time.Time
+	rules   repository.Options
 	objects map[string]content.Reference // what the objects need, by bucket and version
 }
 
@@ -80,7 +81,7 @@ func (b *bench) over(m meta.Store, e extent.Store) (*content.Store, *repository.
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return c, repository.New(c, repository.Options{})
+	return c, repository.New(c, b.rules)
 }
 
 // restart closes and opens everything.

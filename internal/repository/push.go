@@ -23,6 +23,7 @@ type PushManifestRequest struct {
 	Tags       []string      // to point at it
 	MediaType  string        // Content-Type; may be empty
 	Body       []byte
+	If         Condition // of the tag where there is one, else of Digest
 }
 
 // Pushed is a manifest that has been kept.
@@ -33,9 +34,9 @@ type Pushed struct {
 
 // PushManifest keeps a manifest, moves tags to it and lists it with its subject's referrers, in one transaction; a repository that does not exist
 // is made (OCI distribution specification 1.1, "Pushing Manifests"). All that it names must be in the repository but the subject and layers that are to
-// be fetched from elsewhere. A manifest that is there already only gets the tags.
+// be fetched from elsewhere, unless the repository may be sparse. A manifest that is there already only gets the tags.
 // Errors: fault.RepositoryNameInvalid, fault.TagInvalid, fault.ManifestTooLarge, fault.DigestMismatch, fault.ManifestInvalid,
-// fault.ManifestBlobUnknown, fault.StorageFull.
+// fault.ManifestBlobUnknown, fault.PreconditionFailed, fault.TagImmutable, fault.StorageFull.
 func (s *Service) PushManifest(ctx context.Context, req PushManifestRequest) (Pushed, error) {
 	if err := req.check(); err != nil {
 		return Pushed{}, err
@@ -113,6 +114,9 @@ func (p manifestPush) plan(ctx context.Context, r meta.Reader) (meta.Step, error
 		return meta.Step{}, err
 	}
 	row, found, err := manifests.Find(ctx, r, repo, p.digest.String())
+	if err == nil {
+		err = p.holds(ctx, r, found)
+	}
 	if err != nil {
 		return meta.Step{}, err
 	}
@@ -128,13 +132,28 @@ func (p manifestPush) plan(ctx context.Context, r meta.Reader) (meta.Step, error
 	pushed.Digest = p.digest.String()
 	steps := []meta.Step{open, keep, tell(pushed)}
 	for _, tag := range slices.Compact(slices.Sorted(slices.Values(p.req.Tags))) {
-		move, err := p.planMove(ctx, r, tagMove{repo, tag, p.digest, by})
+		move, err := p.planMove(ctx, r, tagMove{repo, tag, p.digest, p.parsed.mediaType, int64(len(p.req.Body)), by})
 		if err != nil {
 			return meta.Step{}, err
 		}
 		steps = append(steps, move)
 	}
 	return meta.Join(steps...), nil
+}
+
+// holds reports fault.PreconditionFailed when the condition does not hold in the plan. The steps of the plan are stale once that can have changed.
+func (p manifestPush) holds(ctx context.Context, r meta.Reader, found bool) error {
+	if p.req.Digest == "" && len(p.req.Tags) == 1 {
+		row, _, err := tags.Find(ctx, r, p.req.Repository, p.req.Tags[0])
+		if err != nil {
+			return err
+		}
+		return p.req.If.check(row.Digest)
+	}
+	if !found {
+		return p.req.If.check("")
+	}
+	return p.req.If.check(p.digest.String())
 }
 
 // sameManifest is the step that is stale once a manifest of the plan is gone.
@@ -238,7 +257,7 @@ func (p manifestPush) member(ctx context.Context, r meta.Reader, repo string, n 
 		return p.planContent(ctx, r, b)
 	case !errors.Is(err, fault.BlobNotFound) && !errors.Is(err, fault.RepositoryNotFound):
 		return "", meta.Step{}, err
-	case n.foreign:
+	case n.foreign, matches(p.o.Sparse, repo):
 		return "", meta.Step{}, nil
 	}
 	return "", meta.Step{}, fault.ManifestBlobUnknown.With(n.digest.String(), nil)

@@ -39,16 +39,22 @@ type linkRow struct {
 type tagRow struct {
 	Digest  string `cbor:"1,keyasint"`
 	Version uint64 `cbor:"2,keyasint"`           // of the last move, counted per tag; goes on after a deletion
-	Moved   int64  `cbor:"3,keyasint"`           // Unix nanoseconds
+	Moved   int64  `cbor:"3,keyasint"`           // Unix nanoseconds, as the history has it
 	Pushed  int64  `cbor:"4,keyasint"`           // Unix nanoseconds of the last push, be it of the same manifest
 	By      string `cbor:"5,keyasint,omitempty"` // principal id
+	// What the manifest is, for the history when it may be gone.
+	MediaType string `cbor:"6,keyasint,omitempty"`
+	Size      int64  `cbor:"7,keyasint,omitempty"` // bytes
 }
 
-// moveRow is one entry of a tag's history.
+// moveRow is one entry of a tag's history: the tag went to a manifest, or was taken from it.
 type moveRow struct {
-	Digest string `cbor:"1,keyasint,omitempty"` // where the tag went; empty: it was deleted
-	Time   int64  `cbor:"2,keyasint"`           // Unix nanoseconds
-	By     string `cbor:"3,keyasint,omitempty"` // principal id
+	Digest    string `cbor:"1,keyasint,omitempty"`
+	Time      int64  `cbor:"2,keyasint"`           // Unix nanoseconds; later than that of the entry before, whatever clocks say
+	By        string `cbor:"3,keyasint,omitempty"` // principal id
+	MediaType string `cbor:"4,keyasint,omitempty"`
+	Size      int64  `cbor:"5,keyasint,omitempty"` // bytes
+	Deleted   bool   `cbor:"6,keyasint,omitempty"`
 }
 
 // referrerRow is a manifest as its subject's referrers list shows it.

@@ -13,12 +13,15 @@ import (
 	"github.com/zot-artifact-store/zas/internal/content"
 	"github.com/zot-artifact-store/zas/internal/jobs"
 	"github.com/zot-artifact-store/zas/meta"
+	"github.com/zot-artifact-store/zas/pattern"
 )
 
 // Options configure a Service. The zero value works.
 type Options struct {
-	Interval time.Duration // between looks for deleted buckets whose evidence is still to be removed; 0: 1 minute
-	Logger   *slog.Logger
+	Interval  time.Duration // between looks for deleted buckets whose evidence is still to be removed; 0: 1 minute
+	Logger    *slog.Logger
+	Immutable []ImmutableTags
+	Sparse    []pattern.Glob // repositories whose manifests may name what is not there
 }
 
 // Service is repositories over one content store. Its methods are safe for concurrent use.

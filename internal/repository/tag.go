@@ -12,14 +12,17 @@ import (
 
 // tagMove is a tag and where it shall point; no digest: nowhere.
 type tagMove struct {
-	repo   string
-	tag    string
-	digest digest.Digest
-	by     Actor
+	repo      string
+	tag       string
+	digest    digest.Digest
+	mediaType string // of the manifest
+	size      int64  // of the manifest, in bytes
+	by        Actor
 }
 
-// planMove is the step that points a tag at a manifest of the repository, or removes it, and adds to its history. Its cost does not depend on
-// how many tags there are. A push of the same manifest again is remembered in the tag's row alone.
+// planMove is the step that points a tag at a manifest of the repository, or removes it, and adds to its history. It is the only way in which
+// a tag changes. Its cost does not depend on how many tags there are. A push of the same manifest again is remembered in the tag's row alone.
+// Errors: fault.TagImmutable.
 func (s *Service) planMove(ctx context.Context, r meta.Reader, m tagMove) (meta.Step, error) {
 	was, found, err := tags.Find(ctx, r, m.repo, m.tag)
 	if err != nil {
@@ -44,14 +47,22 @@ func (s *Service) planMove(ctx context.Context, r meta.Reader, m tagMove) (meta.
 			return tags.PutKey(tx, own, again)
 		}}, nil
 	}
-	version := was.Version
-	if !found {
-		if version, err = lastVersion(ctx, r, m.repo, m.tag); err != nil {
+	if found {
+		if err := s.o.mayMove(m.repo, m.tag); err != nil {
 			return meta.Step{}, err
 		}
 	}
-	row := tagRow{Digest: m.digest.String(), Version: version + 1, Moved: now, Pushed: now, By: m.by.Principal}
-	write := writeMove(m, was.Digest, row)
+	version, last := was.Version, was.Moved
+	if !found {
+		if version, last, err = lastMove(ctx, r, m.repo, m.tag); err != nil {
+			return meta.Step{}, err
+		}
+	}
+	row := tagRow{
+		Digest: m.digest.String(), Version: version + 1, Moved: max(now, last+1), Pushed: now, By: m.by.Principal,
+		MediaType: m.mediaType, Size: m.size,
+	}
+	write := writeMove(m, was, row)
 	return meta.Join(meta.Step{Locks: meta.LockSet{}.Write(own), Do: unmoved}, write, tell(s.movedFact(m))), nil
 }
 
@@ -65,38 +76,30 @@ func (s *Service) movedFact(m tagMove) event.Event {
 	return fact
 }
 
-// lastVersion is the version of a tag's newest move, when the tag is not there; 0 when it never was.
-func lastVersion(ctx context.Context, r meta.Reader, repo, tag string) (uint64, error) {
-	for e, err := range history.Scan(ctx, r, history.Prefix(repo, tag).Reversed().Limited(1)) {
-		if err != nil {
-			return 0, err
-		}
-		return meta.ParseU64(e.Parts[2]), nil
-	}
-	return 0, nil
-}
-
-// writeMove is the step that writes the rows of a tag's move to row, from the digest was. It is stale when that version exists.
-func writeMove(m tagMove, was string, row tagRow) meta.Step {
+// writeMove is the step that writes the rows of a tag's move from was to row. It is stale when that version exists.
+func writeMove(m tagMove, was, row tagRow) meta.Step {
 	own, entry := tags.Key(m.repo, m.tag), history.Key(m.repo, m.tag, meta.U64(row.Version))
 	locks := meta.LockSet{}.Write(own, entry)
-	from, to := tagged.Key(m.repo, was, m.tag), tagged.Key(m.repo, row.Digest, m.tag)
-	if was != "" {
+	from, to := tagged.Key(m.repo, was.Digest, m.tag), tagged.Key(m.repo, row.Digest, m.tag)
+	if was.Digest != "" {
 		locks = locks.Write(from)
 	}
+	move := moveRow{Digest: row.Digest, Time: row.Moved, By: row.By, MediaType: row.MediaType, Size: row.Size}
 	if row.Digest != "" {
 		locks = locks.Write(to)
+	} else {
+		move.Digest, move.MediaType, move.Size, move.Deleted = was.Digest, was.MediaType, was.Size, true
 	}
 	return meta.Step{Locks: locks, Do: func(ctx context.Context, tx meta.Tx) error {
 		if _, err := tx.Get(ctx, entry); !errors.Is(err, meta.ErrNotFound) {
 			return stale(err)
 		}
-		if was != "" {
+		if was.Digest != "" {
 			if err := tx.Delete(from); err != nil {
 				return err
 			}
 		}
-		if err := history.PutKey(tx, entry, moveRow{Digest: row.Digest, Time: row.Moved, By: row.By}); err != nil {
+		if err := history.PutKey(tx, entry, move); err != nil {
 			return err
 		}
 		if row.Digest == "" {

@@ -6,21 +6,32 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/zot-artifact-store/zas/digest"
 	"github.com/zot-artifact-store/zas/fault"
 	"github.com/zot-artifact-store/zas/internal/repository"
-	"github.com/zot-artifact-store/zas/meta"
 )
 
-func (b *bench) history(repo, tag string) (moves []repository.Move) {
+// history is all that a tag has been, oldest first.
+func (b *bench) history(repo, tag string) []repository.Move {
 	b.t.Helper()
-	b.must(b.meta.View(b.ctx(), func(r meta.Reader) (err error) {
-		moves, err = repository.TagHistory(b.ctx(), r, repo, tag)
-		return err
-	}))
+	moves, next, err := b.TagHistory(b.ctx(), repository.HistoryRequest{Repository: repo, Tag: tag, Limit: 1000})
+	if err != nil || next != 0 {
+		b.t.Fatal(next, err)
+	}
+	slices.Reverse(moves)
 	return moves
+}
+
+// destination is where a tag went; empty: nowhere.
+func destination(m repository.Move) digest.Digest {
+	if m.Deleted {
+		return ""
+	}
+	return m.Digest
 }
 
 func TestTheHistoryOfATagGoesOnAfterItsDeletion(t *testing.T) {
@@ -31,10 +42,12 @@ func TestTheHistoryOfATagGoesOnAfterItsDeletion(t *testing.T) {
 	b.must(b.delete("r", tag("v")))
 	b.push("r", image{layers: []string{"1"}}.text(), "v")
 	b.must(b.delete("r", at(one)))
-	want := []repository.Move{
-		{Version: 1, Digest: one.String(), By: "alice"}, {Version: 2, Digest: two.String(), By: "alice"}, {Version: 3, By: "alice"},
-		{Version: 4, Digest: one.String(), By: "alice"}, {Version: 5, By: "alice"},
+	size := int64(len(image{layers: []string{"1"}}.text()))
+	move := func(version uint64, d digest.Digest, deleted bool) repository.Move { // the clock stands still, the history goes on
+		at := b.now.Add(time.Duration(version - 1))
+		return repository.Move{Version: version, Digest: d, MediaType: ociType, Size: size, Time: at, By: "alice", Deleted: deleted}
 	}
+	want := []repository.Move{move(1, one, false), move(2, two, false), move(3, two, true), move(4, one, false), move(5, one, true)}
 	if diff := cmp.Diff(want, b.history("r", "v")); diff != "" {
 		t.Error(diff)
 	}
@@ -47,6 +60,64 @@ func TestTheHistoryOfATagGoesOnAfterItsDeletion(t *testing.T) {
 	if diff := cmp.Diff(wantEvents, b.events()); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// TestAHistoryIsReadInParts moves a tag, with a clock that also goes back, and reads its history in every way.
+func TestAHistoryIsReadInParts(t *testing.T) {
+	b := newBench(t)
+	begin := b.now
+	images := []image{one, two, one, two, one}
+	for i, step := range []time.Duration{0, time.Hour, -2 * time.Hour, 0, 5 * time.Hour} { // at 0 h, 1 h, just after, just after, 4 h
+		b.now = b.now.Add(step)
+		b.image("r", images[i], "v")
+	}
+	versions := func(req repository.HistoryRequest) string {
+		t.Helper()
+		req.Repository, req.Tag = "r", "v"
+		if req.Limit == 0 {
+			req.Limit = 10
+		}
+		moves, next, err := b.TagHistory(b.ctx(), req)
+		b.must(err)
+		text := ""
+		for _, m := range moves {
+			text += fmt.Sprint(m.Version, " ")
+		}
+		return fmt.Sprint(text, "| ", next)
+	}
+	for _, c := range []struct {
+		req  repository.HistoryRequest
+		want string
+	}{
+		{repository.HistoryRequest{}, "5 4 3 2 1 | 0"},
+		{repository.HistoryRequest{Limit: 2}, "5 4 | 4"},
+		{repository.HistoryRequest{Limit: 2, Below: 4}, "3 2 | 2"},
+		{repository.HistoryRequest{Limit: 2, Below: 2}, "1 | 0"},
+		{repository.HistoryRequest{Below: 1}, "| 0"},
+		{repository.HistoryRequest{Below: 100}, "5 4 3 2 1 | 0"},
+		{repository.HistoryRequest{Limit: 5}, "5 4 3 2 1 | 0"},
+		{repository.HistoryRequest{Before: begin}, "| 0"},
+		{repository.HistoryRequest{Before: begin.Add(time.Hour)}, "1 | 0"},
+		{repository.HistoryRequest{Before: begin.Add(time.Hour + 1)}, "2 1 | 0"},
+		{repository.HistoryRequest{Before: begin.Add(4 * time.Hour)}, "4 3 2 1 | 0"},
+		{repository.HistoryRequest{Before: begin.Add(5 * time.Hour)}, "5 4 3 2 1 | 0"},
+		{repository.HistoryRequest{Before: begin.Add(4 * time.Hour), Below: 3}, "2 1 | 0"},
+		{repository.HistoryRequest{Since: begin}, "5 4 3 2 | 0"},
+		{repository.HistoryRequest{Since: begin.Add(time.Hour), Before: begin.Add(4 * time.Hour)}, "4 3 | 0"},
+		{repository.HistoryRequest{Since: begin.Add(4 * time.Hour)}, "| 0"},
+		{repository.HistoryRequest{Digest: digest.Of(two.text())}, "4 2 | 0"},
+		{repository.HistoryRequest{Digest: digest.Of(two.text()), Limit: 1}, "4 | 4"},
+	} {
+		if got := versions(c.req); got != c.want {
+			t.Errorf("%+v: %s, want %s", c.req, got, c.want)
+		}
+	}
+	moves, next, err := b.TagHistory(b.ctx(), repository.HistoryRequest{Repository: "nowhere", Tag: "v", Before: begin, Limit: 1})
+	if err != nil || len(moves) > 0 || next != 0 {
+		t.Errorf("a repository that is not there: %v, %d, %v", moves, next, err)
+	}
+	_, _, err = b.TagHistory(b.ctx(), repository.HistoryRequest{Repository: "r", Tag: "-", Limit: 1})
+	b.wantFault(err, fault.TagInvalid)
 }
 
 func TestMovingATagLeavesTheManifestWhereItWas(t *testing.T) {
@@ -139,13 +210,13 @@ func racePushes(b *bench) {
 		if m.Version != uint64(i+1) {
 			b.t.Fatalf("move %d has the version %d", i+1, m.Version)
 		}
-		if i > 0 && m.Digest == moves[i-1].Digest {
-			b.t.Errorf("moves %d and %d both go to %q", i, i+1, m.Digest)
+		if i > 0 && destination(m) == destination(moves[i-1]) {
+			b.t.Errorf("moves %d and %d both go to %q", i, i+1, destination(m))
 		}
 	}
 	m, err := b.get("r", tag("v"))
-	last := moves[len(moves)-1].Digest
-	if err == nil && m.Digest.String() != last || err != nil && last != "" {
+	last := destination(moves[len(moves)-1])
+	if err == nil && m.Digest != last || err != nil && last != "" {
 		b.t.Errorf("the tag is at %q (%v), its history ends at %q", m.Digest, err, last)
 	}
 }

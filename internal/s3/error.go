@@ -93,6 +93,7 @@ var answers = map[*fault.Code]answer{
 	fault.ManifestBlobUnknown:   {"InvalidRequest", 400, ""},
 	fault.ManifestTooLarge:      {"EntityTooLarge", 400, ""},
 	fault.ObjectArtifact:        {"AccessDenied", 403, ""},
+	fault.TagImmutable:          {"AccessDenied", 403, ""},
 	fault.BlobNotFound:          {"NoSuchKey", 404, ""},
 	fault.SessionNotFound:       {"NoSuchUpload", 404, ""},
 	fault.SessionRange:          {"InvalidRange", 416, ""},

@@ -39,7 +39,7 @@ func Check(ctx context.Context, o CheckOptions) (report content.Report, err erro
 	}
 	settings := domainOptions(o.Config.Storage, o.Logger)
 	if o.Collect {
-		settings.Now = func() time.Time { return time.Now().Add(afterEverything) }
+		settings.content.Now = func() time.Time { return time.Now().Add(afterEverything) }
 	}
 	d, err := openDomain(ctx, &life, opened.meta, opened.extents, settings)
 	if err != nil {

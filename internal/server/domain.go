@@ -46,22 +46,36 @@ func (s *Server) build(ctx context.Context, dir string) (*dispatcher, error) {
 	return s.dispatch(protocols, opened.extents), nil
 }
 
+// options are those of the parts of the domain.
+type options struct {
+	content      content.Options
+	repositories repository.Options
+}
+
 // domainOptions is the configuration in the words of the domain.
-func domainOptions(c config.Storage, logger *slog.Logger) content.Options {
+func domainOptions(c config.Storage, logger *slog.Logger) options {
 	inline := int64(c.InlineLimit)
 	if inline == 0 {
 		inline = -1 // none, in the words of content
 	}
-	return content.Options{
-		InlineMax: inline,
-		Lease:     time.Duration(c.GCDelay),
-		Interval:  time.Duration(c.GCInterval),
-		Logger:    logger.With("part", "content"),
+	o := options{
+		content: content.Options{
+			InlineMax: inline,
+			Lease:     time.Duration(c.GCDelay),
+			Interval:  time.Duration(c.GCInterval),
+			Logger:    logger.With("part", "content"),
+		},
+		repositories: repository.Options{Logger: logger.With("part", "repositories"), Sparse: c.SparseRepositories},
 	}
+	for _, rule := range c.ImmutableTags {
+		o.repositories.Immutable = append(o.repositories.Immutable, repository.ImmutableTags(rule))
+	}
+	return o
 }
 
 // openDomain makes the services over the stores and adds them to life.
-func openDomain(ctx context.Context, life *module.Life, m meta.Store, e extent.Store, o content.Options) (Domain, error) {
+func openDomain(ctx context.Context, life *module.Life, m meta.Store, e extent.Store, with options) (Domain, error) {
+	o := with.content
 	store, err := content.Open(ctx, m, e, o)
 	if err != nil {
 		return Domain{}, fmt.Errorf("open the content store: %w", err)
@@ -69,7 +83,7 @@ func openDomain(ctx context.Context, life *module.Life, m meta.Store, e extent.S
 	life.Add("content", store)
 	d := Domain{
 		Content:      store,
-		Repositories: repository.New(store, repository.Options{Logger: o.Logger}),
+		Repositories: repository.New(store, with.repositories),
 		Objects:      object.New(store, object.Options{Now: o.Now, Logger: o.Logger}),
 	}
 	life.Add("repositories", d.Repositories)
