@@ -17,8 +17,11 @@ type Kind string
 const (
 	BucketCreated    Kind = "bucket.created"
 	BucketDeleted    Kind = "bucket.deleted"
+	BucketChanged    Kind = "bucket.changed" // its versioning, lock or settings
 	ObjectCreated    Kind = "object.created"
 	ObjectDeleted    Kind = "object.deleted"
+	ObjectMarked     Kind = "object.marked"  // a delete marker hides the key
+	ObjectChanged    Kind = "object.changed" // tags, retention or legal hold of a version
 	RepositoryOpened Kind = "repository.created"
 	BlobPushed       Kind = "blob.pushed"
 	BlobDeleted      Kind = "blob.deleted"

@@ -144,6 +144,20 @@ var (
 		"a part was not found, or its ETag or checksum differs", "list the parts, then complete with what is there")
 	PartOrderInvalid = define("part-order-invalid", Invalid, Never,
 		"the parts are not in ascending order", "list the parts by ascending number")
+	TagsInvalid = define("tags-invalid", Invalid, Never,
+		"the tags are not valid", "correct the tag that the message names: keys of 1 to 128 characters, each once, values of up to 256")
+	TagsNotFound = define("tags-not-found", NotFound, Never,
+		"there are no tags", "set tags first")
+	ObjectLocked = define("object-locked", Denied, Never,
+		"the version is protected by object lock", "wait until its retention ends; a legal hold has to be lifted, governance can be bypassed by who may")
+	LockMissing = define("object-lock-missing", Invalid, Never,
+		"the bucket has no object lock", "enable object lock on the bucket first, which needs versioning")
+	LockNotFound = define("object-lock-configuration-not-found", NotFound, Never,
+		"the bucket has no object lock configuration", "enable object lock on the bucket first, which needs versioning")
+	RetentionNotFound = define("retention-not-found", NotFound, Never,
+		"the version has no retention or legal hold of its own", "set it first")
+	BucketStateInvalid = define("bucket-state-invalid", Conflict, Never,
+		"the bucket's versioning does not allow this", "enable versioning before object lock, and leave it enabled")
 	CopyOntoItself = define("copy-onto-itself", Invalid, Never,
 		"an object cannot be copied onto itself without a change", "change metadata or destination")
 )

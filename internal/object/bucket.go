@@ -14,8 +14,12 @@ import (
 // Versioning is the state of a bucket's versioning. Its numbers are stored.
 type Versioning uint8
 
-// Unversioned buckets hold one version of each key, the null version.
-const Unversioned Versioning = 0
+// The states of versioning (S3 User Guide, "How S3 Versioning works"). A bucket that had versioning once is never unversioned again.
+const (
+	Unversioned Versioning = 0 // one version of each key, the null version
+	Versioned   Versioning = 1 // each write makes a version, deleting makes a marker
+	Suspended   Versioning = 2 // writes replace the null version, versions stay
+)
 
 // Bucket is a bucket as clients see it.
 type Bucket struct {
@@ -23,16 +27,23 @@ type Bucket struct {
 	Owner      string // principal id
 	Created    time.Time
 	Versioning Versioning
+	Lockable   bool // object lock is enabled
+	Rule       LockRule
 }
 
+// bucketRow is compared by plans: it stays comparable.
 type bucketRow struct {
 	Owner      string     `cbor:"1,keyasint"`
 	Created    int64      `cbor:"2,keyasint"` // Unix nanoseconds
 	Versioning Versioning `cbor:"3,keyasint,omitempty"`
+	Lockable   bool       `cbor:"4,keyasint,omitempty"` // object lock is enabled
+	Rule       LockRule   `cbor:"5,keyasint,omitzero"`
 }
 
 func (b bucketRow) bucket(name string) Bucket {
-	return Bucket{Name: name, Owner: b.Owner, Created: time.Unix(0, b.Created).UTC(), Versioning: b.Versioning}
+	return Bucket{
+		Name: name, Owner: b.Owner, Created: time.Unix(0, b.Created).UTC(), Versioning: b.Versioning, Lockable: b.Lockable, Rule: b.Rule,
+	}
 }
 
 // ownedRow lets an owner's buckets be listed without reading everybody's.
@@ -67,8 +78,9 @@ func useBucket(name string, planned bucketRow) meta.Step {
 
 // CreateBucketRequest is a bucket to make. The actor will own it.
 type CreateBucketRequest struct {
-	By     Actor
-	Bucket string
+	By       Actor
+	Bucket   string
+	Lockable bool // with object lock, which comes with versioning
 }
 
 // CreateBucket makes a bucket, or gives a bucket's face to a repository that the actor owns (S3 API, "CreateBucket").
@@ -93,7 +105,10 @@ var errClosing = errors.New("the name is being removed")
 
 func (s *Service) createBucket(ctx context.Context, req CreateBucketRequest) error {
 	now := s.o.Now()
-	row := bucketRow{Owner: req.By.Principal, Created: now.UnixNano()}
+	row := bucketRow{Owner: req.By.Principal, Created: now.UnixNano(), Lockable: req.Lockable}
+	if row.Lockable {
+		row.Versioning = Versioned
+	}
 	name, bucket, own := repository.Names.Key(req.Bucket), buckets.Key(req.Bucket), owned.Key(row.Owner, req.Bucket)
 	return s.meta.Update(ctx, meta.LockSet{}.Write(name, bucket, own), func(tx meta.Tx) error {
 		taken, found, err := repository.Names.Find(ctx, tx, req.Bucket)
@@ -183,7 +198,8 @@ func (s *Service) DeleteBucket(ctx context.Context, req DeleteBucketRequest) err
 			return meta.Step{}, err
 		}
 		bucket, own := buckets.Key(req.Bucket), owned.Key(row.Owner, req.Bucket)
-		locks := meta.LockSet{}.Write(bucket, own).Guard(objects.Guard(req.Bucket), uploads.Guard(req.Bucket))
+		locks := meta.LockSet{}.Write(bucket, own).
+			Guard(objects.Guard(req.Bucket), markers.Guard(req.Bucket), history.Guard(req.Bucket), uploads.Guard(req.Bucket))
 		remove := meta.Step{Locks: locks, Do: func(ctx context.Context, tx meta.Tx) error {
 			if err := noObjects(ctx, tx, req.Bucket); err != nil {
 				return err
@@ -198,16 +214,21 @@ func (s *Service) DeleteBucket(ctx context.Context, req DeleteBucketRequest) err
 
 // noObjects reports fault.BucketNotEmpty while the bucket has keys or uploads.
 func noObjects(ctx context.Context, r meta.Reader, bucket string) error {
-	some, err := meta.Any(ctx, r, objects.Prefix(bucket))
-	switch {
-	case err != nil:
-		return err
-	case some:
-		return fault.BucketNotEmpty.Detail("The bucket you tried to delete is not empty: it has objects")
+	for _, one := range []struct {
+		rows meta.Range
+		text string
+	}{
+		{objects.Prefix(bucket), "it has objects"},
+		{markers.Prefix(bucket), "it has delete markers. You must delete all versions in the bucket."},
+		{history.Prefix(bucket), "it has earlier versions. You must delete all versions in the bucket."},
+		{uploads.Prefix(bucket), "it has multipart uploads in progress"},
+	} {
+		switch some, err := meta.Any(ctx, r, one.rows); {
+		case err != nil:
+			return err
+		case some:
+			return fault.BucketNotEmpty.Detail("The bucket you tried to delete is not empty: %s", one.text)
+		}
 	}
-	some, err = meta.Any(ctx, r, uploads.Prefix(bucket))
-	if err == nil && some {
-		err = fault.BucketNotEmpty.Detail("The bucket you tried to delete is not empty: it has multipart uploads in progress")
-	}
-	return err
+	return nil
 }

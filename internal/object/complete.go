@@ -35,6 +35,7 @@ type completedRow struct {
 	Bucket  string  `cbor:"1,keyasint"`
 	Key     string  `cbor:"2,keyasint"`
 	Version Version `cbor:"3,keyasint"`
+	Told    string  `cbor:"4,keyasint,omitempty"` // the version id as the answer told it
 }
 
 const day = 24 * time.Hour
@@ -57,8 +58,8 @@ func (s *Service) Complete(ctx context.Context, req CompleteRequest) (Stored, er
 	if err := s.content.FinishHash(ctx, req.Upload.content(), numbers); err != nil && !errors.Is(err, fault.SessionNotFound) {
 		return Stored{}, err
 	}
-	v := Version{ID: newVersionID(), Owner: req.By.Principal, Modified: s.o.Now().UnixNano()}
-	var id Identity
+	v := Version{Owner: req.By.Principal, Modified: s.o.Now().UnixNano()}
+	n, out := newNonce(), Stored{}
 	var completion content.Completion
 	err = s.execute(ctx, func(r meta.Reader) (meta.Step, error) {
 		row, err := findUpload(ctx, r, req.Upload)
@@ -77,8 +78,15 @@ func (s *Service) Complete(ctx context.Context, req CompleteRequest) (Stored, er
 		if completion.Digest != "" {
 			v.SHA256 = completion.Digest.Sum()
 		}
-		id = identify(completion.Digest, v.Size)
-		return s.planComplete(ctx, r, &req, v, newPartsRow(completion.Parts, row.Algorithm), finish)
+		p, err := s.placeUpload(ctx, r, &req)
+		if err != nil {
+			return meta.Step{}, err
+		}
+		if err := p.begin(&v, n, row.protection()); err != nil {
+			return meta.Step{}, err
+		}
+		out = Stored{v, identify(completion.Digest, v.Size), told(&v, p.row)}
+		return s.planComplete(ctx, r, &req, p, &out, completing{newPartsRow(completion.Parts, row.Algorithm), finish})
 	})
 	if errors.Is(err, fault.UploadNotFound) || errors.Is(err, fault.SessionNotFound) { // perhaps another request completed it
 		done, again := s.findCompleted(ctx, req.Upload)
@@ -90,29 +98,37 @@ func (s *Service) Complete(ctx context.Context, req CompleteRequest) (Stored, er
 	if err == nil {
 		s.content.Completed(completion)
 	}
-	v.Null = true
-	return Stored{v, id}, err
+	return out, err
 }
 
-// planComplete is the step that writes v, whose bytes finish makes, and ends the upload.
-func (s *Service) planComplete(ctx context.Context, r meta.Reader, req *CompleteRequest, v Version, row partsRow, finish meta.Step) (meta.Step, error) {
-	u := req.Upload
-	p, err := findPlace(ctx, r, u.Bucket, u.Key)
-	if err != nil {
-		return meta.Step{}, err
+// placeUpload finds where the upload's object goes. Errors: those of findPlace and of the condition.
+func (s *Service) placeUpload(ctx context.Context, r meta.Reader, req *CompleteRequest) (place, error) {
+	p, err := findPlace(ctx, r, req.Upload.Bucket, req.Upload.Key)
+	if err == nil {
+		err = req.If.check(p.visible())
 	}
-	if err := req.If.check(p.current); err != nil {
-		return meta.Step{}, err
-	}
-	named := meta.Join(finish, s.content.LinkNew(v.Content, objectEdge(u.Bucket, u.Key, v.ID)))
+	return p, err
+}
+
+// planComplete is the step that writes out's version, whose bytes finish makes, and ends the upload.
+func (s *Service) planComplete(ctx context.Context, r meta.Reader, req *CompleteRequest, p place, out *Stored, rest completing) (meta.Step, error) {
+	u, v := req.Upload, &out.Version
+	named := meta.Join(rest.finish, s.content.LinkNew(v.Content, objectEdge(u.Bucket, u.Key, v.ID)))
 	write, err := s.planWrite(ctx, r, p, v, named, req.By)
 	if err != nil {
 		return meta.Step{}, err
 	}
 	boundaries, answer := parts.Key(u.Bucket, v.ID), completed.Key(meta.U64(dayOf(v.Time())), u.ID)
+	done := completedRow{u.Bucket, u.Key, *v, out.VersionID}
 	return meta.Join(write, endUpload(u), meta.Step{Locks: meta.LockSet{}.Write(boundaries, answer), Do: func(_ context.Context, tx meta.Tx) error {
-		return errors.Join(parts.PutKey(tx, boundaries, row), completed.PutKey(tx, answer, completedRow{u.Bucket, u.Key, v}))
+		return errors.Join(parts.PutKey(tx, boundaries, rest.parts), completed.PutKey(tx, answer, done))
 	}}), nil
+}
+
+// completing is what an upload leaves for its version.
+type completing struct {
+	parts  partsRow
+	finish meta.Step
 }
 
 // numbers are the part numbers. Errors: fault.MalformedXML, fault.PartOrderInvalid, fault.PartInvalid.
@@ -133,8 +149,8 @@ func (req *CompleteRequest) numbers() ([]int, error) {
 	return numbers, nil
 }
 
-// checkComplete is what can be refused before anything is hashed. It returns the version when the upload was completed before.
-func (s *Service) checkComplete(ctx context.Context, req *CompleteRequest, numbers []int) (done *Version, err error) {
+// checkComplete is what can be refused before anything is hashed. It returns the answer when the upload was completed before.
+func (s *Service) checkComplete(ctx context.Context, req *CompleteRequest, numbers []int) (done *completedRow, err error) {
 	err = s.meta.View(ctx, func(r meta.Reader) error {
 		row, err := findUpload(ctx, r, req.Upload)
 		if errors.Is(err, fault.UploadNotFound) {
@@ -146,11 +162,7 @@ func (s *Service) checkComplete(ctx context.Context, req *CompleteRequest, numbe
 		if err != nil {
 			return err
 		}
-		current, err := findCurrent(ctx, r, objects.Key(req.Upload.Bucket, req.Upload.Key))
-		if err != nil {
-			return err
-		}
-		if err := req.If.check(current); err != nil {
+		if _, err := s.placeUpload(ctx, r, req); err != nil {
 			return err
 		}
 		if req.Type != nil && *req.Type != row.Type {
@@ -201,7 +213,7 @@ func (s *Service) assemble(req *CompleteRequest, row *uploadRow, list []content.
 	case req.Size >= 0 && req.Size != v.Size:
 		return fault.BadRequest.Detail("The provided 'x-amz-mp-object-size' header value %d does not match what was computed: %d", req.Size, v.Size)
 	}
-	v.MD5, v.PartCount, v.Metadata = tag.Sum(nil), len(list), row.Metadata
+	v.MD5, v.PartCount, v.Metadata, v.Tags = tag.Sum(nil), len(list), row.Metadata, row.Tags
 	v.Checksum = joinChecksums(row.Algorithm, row.Type, list)
 	return req.checkSum(v.Checksum)
 }
@@ -239,10 +251,11 @@ func (req *CompleteRequest) checkSum(c Checksum) error {
 }
 
 // completedBefore is the answer to an upload that has been completed already.
-func (s *Service) completedBefore(ctx context.Context, v *Version, err error) (Stored, error) {
+func (s *Service) completedBefore(ctx context.Context, done *completedRow, err error) (Stored, error) {
 	if err != nil {
 		return Stored{}, err
 	}
+	v := &done.Version
 	id := identify(v.digest(), v.Size)
 	if id.Content == "" {
 		err = s.meta.View(ctx, func(r meta.Reader) error {
@@ -254,19 +267,19 @@ func (s *Service) completedBefore(ctx context.Context, v *Version, err error) (S
 			return err
 		})
 	}
-	return Stored{*v, id}, err
+	return Stored{*v, id, done.Told}, err
 }
 
-func (s *Service) findCompleted(ctx context.Context, u UploadRef) (v *Version, err error) {
+func (s *Service) findCompleted(ctx context.Context, u UploadRef) (done *completedRow, err error) {
 	err = s.meta.View(ctx, func(r meta.Reader) error {
-		v, err = s.lookCompleted(ctx, r, u)
+		done, err = s.lookCompleted(ctx, r, u)
 		return err
 	})
-	return v, err
+	return done, err
 }
 
 // lookCompleted is nil when u was not completed lately.
-func (s *Service) lookCompleted(ctx context.Context, r meta.Reader, u UploadRef) (*Version, error) {
+func (s *Service) lookCompleted(ctx context.Context, r meta.Reader, u UploadRef) (*completedRow, error) {
 	today := dayOf(s.o.Now())
 	for _, d := range []uint64{today, today - 1} {
 		row, found, err := completed.Find(ctx, r, meta.U64(d), u.ID)
@@ -274,7 +287,7 @@ func (s *Service) lookCompleted(ctx context.Context, r meta.Reader, u UploadRef)
 			return nil, err
 		}
 		if found && row.Bucket == u.Bucket && row.Key == u.Key {
-			return &row.Version, nil
+			return &row, nil
 		}
 	}
 	return nil, nil

@@ -73,7 +73,8 @@ func copyOf(source string, metadata *object.Metadata, a object.Algorithm) func(c
 
 func remove(key string) func(context.Context, *object.Service, any) error {
 	return func(ctx context.Context, s *object.Service, _ any) error {
-		return s.Delete(ctx, object.DeleteRequest{By: alice, Bucket: "bucket", Key: key})
+		_, err := s.Delete(ctx, object.DeleteRequest{By: alice, Bucket: "bucket", Key: key})
+		return err
 	}
 }
 
@@ -96,6 +97,9 @@ func verbs() map[string]verb {
 		all[name] = v
 	}
 	for name, v := range uploadVerbs() {
+		all[name] = v
+	}
+	for name, v := range versionVerbs() {
 		all[name] = v
 	}
 	return all
@@ -125,9 +129,17 @@ func bucketVerbs() map[string]verb {
 			results, err := s.DeleteMany(ctx, object.DeleteManyRequest{By: alice, Bucket: "bucket", Keys: []object.DeleteKey{
 				{Key: "small"}, {Key: "absent"}, {Key: "large"},
 			}})
-			return errors.Join(append(results, err)...)
+			return allGone(results, err)
 		}},
 	}
+}
+
+// allGone is nil when every key was removed.
+func allGone(results []object.DeleteResult, err error) error {
+	for _, r := range results {
+		err = errors.Join(err, r.Err)
+	}
+	return err
 }
 
 func objectVerbs() map[string]verb {
@@ -173,7 +185,7 @@ func uploadVerbs() map[string]verb {
 		"PutPart in an extent": {prepare: withBucket(withUpload), run: part(3, 3*inlineMax)},
 		"PutPart over another": {prepare: withBucket(withUpload), run: part(1, 30)},
 		"PutPartCopy": {prepare: withBucket(func(b *bench) any { withObjects(b); return withUpload(b) }), run: func(ctx context.Context, s *object.Service, at any) error {
-			_, err := s.PutPartCopy(ctx, object.PartCopyRequest{Upload: upload(at), Number: 3, Source: object.Source{Bucket: "bucket", Key: "large"}})
+			_, _, err := s.PutPartCopy(ctx, object.PartCopyRequest{Upload: upload(at), Number: 3, Source: object.Source{Bucket: "bucket", Key: "large"}})
 			return err
 		}},
 		"ListParts": {prepare: withBucket(withUpload), run: func(ctx context.Context, s *object.Service, at any) error {
@@ -336,7 +348,9 @@ func (b *bench) visible() string {
 	var out []string
 	list, _, err := b.ListBuckets(ctx, object.ListBucketsRequest{Owner: alice.Principal, Limit: 100})
 	for _, bucket := range list {
-		out = append(out, "bucket "+bucket.Name)
+		state, headed := b.HeadBucket(ctx, bucket.Name)
+		err = errors.Join(err, headed)
+		out = append(out, fmt.Sprintf("bucket %s %d %v %v", bucket.Name, state.Versioning, state.Lockable, state.Rule))
 		keys, _, listed := b.List(ctx, object.ListRequest{Bucket: bucket.Name, Limit: 100})
 		for _, it := range keys {
 			data, read := b.read(bucket.Name, it.Name)
@@ -344,6 +358,7 @@ func (b *bench) visible() string {
 			out = append(out, fmt.Sprintf("object %s: %s %s %q %d %s", it.Name, v.ETag(), v.Checksum, v.Metadata.ContentType, len(data), v.Owner))
 			listed = errors.Join(listed, read)
 		}
+		out = append(out, b.versions(bucket.Name)...)
 		open, _, uploads := b.ListUploads(ctx, object.ListUploadsRequest{ListRequest: object.ListRequest{Bucket: bucket.Name, Limit: 100}})
 		for _, it := range open {
 			out = append(out, "upload "+it.Name)

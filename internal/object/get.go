@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/zot-artifact-store/zas/digest"
-	"github.com/zot-artifact-store/zas/fault"
 	"github.com/zot-artifact-store/zas/internal/content"
 	"github.com/zot-artifact-store/zas/meta"
 )
@@ -21,13 +20,15 @@ type GetRequest struct {
 type Found struct {
 	Version
 	Identity
-	NotModified bool  // the condition says that the client has these bytes: nothing is opened
-	Offset      int64 // where the part begins
-	Length      int64 // of the part; without one, of the whole
+	VersionID   string // as clients see it; empty where the bucket has never had versioning
+	NotModified bool   // the condition says that the client has these bytes: nothing is opened
+	Offset      int64  // where the part begins
+	Length      int64  // of the part; without one, of the whole
 }
 
 // Head finds a version (S3 API, "HeadObject"). Errors: fault.BucketNotFound, fault.KeyNotFound, fault.VersionNotFound,
-// fault.PreconditionFailed, fault.PartNumberNotSatisfiable for a part that the version does not have.
+// fault.ArgumentInvalid for a malformed version id, MarkerError, fault.PreconditionFailed, fault.PartNumberNotSatisfiable for a part that
+// the version does not have.
 func (s *Service) Head(ctx context.Context, req GetRequest) (Found, error) {
 	var f Found
 	err := s.meta.View(ctx, func(r meta.Reader) (err error) {
@@ -61,11 +62,12 @@ func (s *Service) source(ctx context.Context, r meta.Reader, v *Version) (conten
 }
 
 func (s *Service) find(ctx context.Context, r meta.Reader, req *GetRequest) (Found, error) {
-	v, err := findVersion(ctx, r, req.Bucket, req.Key, req.VersionID)
+	at, row, err := VersionRef{req.Bucket, req.Key, req.VersionID}.find(ctx, r)
 	if err != nil {
 		return Found{}, err
 	}
-	f := Found{Version: *v, Length: v.Size}
+	v := at.Version
+	f := Found{Version: *v, Length: v.Size, VersionID: told(v, row)}
 	if f.NotModified, err = req.If.check(v); err != nil {
 		return Found{}, err
 	}
@@ -78,24 +80,6 @@ func (s *Service) find(ctx context.Context, r meta.Reader, req *GetRequest) (Fou
 		f.Offset, f.Length, err = findPart(ctx, r, req.Bucket, v, req.Part)
 	}
 	return f, err
-}
-
-// findVersion reads the version that id addresses. Errors: fault.BucketNotFound, fault.KeyNotFound, fault.VersionNotFound.
-func findVersion(ctx context.Context, r meta.Reader, bucket, key, id string) (*Version, error) {
-	v, err := findCurrent(ctx, r, objects.Key(bucket, key))
-	if err != nil {
-		return nil, err
-	}
-	if v != nil && (id == "" || id == v.Address()) {
-		return v, nil
-	}
-	if _, err := findBucket(ctx, r, bucket); err != nil {
-		return nil, err
-	}
-	if id != "" {
-		return nil, fault.VersionNotFound.With(key, nil)
-	}
-	return nil, fault.KeyNotFound.With(key, nil)
 }
 
 // digestOf is the digest of v's bytes; empty while it is being computed.

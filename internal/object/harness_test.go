@@ -27,6 +27,9 @@ const (
 	minPart   = 100
 )
 
+// absentVersion is the id of no version.
+const absentVersion = "AAAAAAAAAEAAAAAAAAAAAAAAAA"
+
 var alice = object.Actor{Principal: "alice", Request: "request-1"}
 
 // bench is the domain over engines in memory, with a clock of its own.

@@ -30,8 +30,8 @@ func (s *Service) List(ctx context.Context, req ListRequest) (list []Item, more 
 		if _, err := findBucket(ctx, r, req.Bucket); err != nil {
 			return err
 		}
-		rest := objects.Starting(req.Prefix, req.Bucket)
-		rest, ok := req.start(rest)
+		rest := req.start(objects)
+		ok := !empty(rest)
 		for ok {
 			var err error
 			if rest, ok, err = s.listRun(ctx, r, &req, rest, &list); err != nil {
@@ -46,18 +46,19 @@ func (s *Service) List(ctx context.Context, req ListRequest) (list []Item, more 
 	return list, more, err
 }
 
-// start cuts off what lies before After, which is itself a key or a common prefix that has been told.
-func (req *ListRequest) start(rest meta.Range) (_ meta.Range, some bool) {
+// start is the rows of t, whose keys begin with bucket and key, behind After, which is itself a key or a common prefix that has been told.
+func (req *ListRequest) start(t meta.Table[Version]) meta.Range {
+	rest := t.Starting(req.Prefix, req.Bucket)
 	if req.After == "" || req.After < req.Prefix {
-		return rest, true
+		return rest
 	}
 	if common := req.common(req.After); common != "" {
-		rest = objects.SkipPrefix(rest, common, req.Bucket)
-	} else {
-		rest = objects.After(rest, req.Bucket, req.After)
+		return t.SkipPrefix(rest, common, req.Bucket)
 	}
-	return rest, rest.To == nil || string(rest.From) < string(rest.To)
+	return t.After(rest, req.Bucket, req.After)
 }
+
+func empty(r meta.Range) bool { return r.To != nil && string(r.From) >= string(r.To) }
 
 // common is the common prefix that key is rolled up into; empty when it stands for itself.
 func (req *ListRequest) common(key string) string {

@@ -23,7 +23,12 @@ type uploadRow struct {
 	Algorithm Algorithm    `cbor:"4,keyasint"`
 	Type      ChecksumType `cbor:"5,keyasint,omitempty"`
 	Chosen    bool         `cbor:"6,keyasint,omitempty"` // the client named the algorithm
+	Tags      []Tag        `cbor:"7,keyasint,omitempty"`
+	Retention Retention    `cbor:"8,keyasint,omitzero"`
+	Hold      Hold         `cbor:"9,keyasint,omitempty"`
 }
+
+func (u *uploadRow) protection() Protection { return Protection{u.Retention, u.Hold} }
 
 // Upload is a multipart upload under way.
 type Upload struct {
@@ -81,20 +86,22 @@ type CreateUploadRequest struct {
 	By          Actor
 	Bucket, Key string
 	Metadata    Metadata
+	Tags        []Tag
+	Protect     Protection
 	Algorithm   Algorithm     // 0: CRC64NVME, computed by the server
 	Type        *ChecksumType // nil: the algorithm's own
 }
 
 // CreateUpload begins a multipart upload (S3 API, "CreateMultipartUpload").
-// Errors: fault.BucketNotFound, fault.KeyTooLong, fault.PathInvalid, fault.MetadataTooLarge, fault.BadRequest for a checksum type that the
-// algorithm cannot have.
+// Errors: fault.BucketNotFound, fault.KeyTooLong, fault.PathInvalid, fault.MetadataTooLarge, fault.TagsInvalid, fault.LockMissing,
+// fault.ArgumentInvalid (protection), fault.BadRequest for a checksum type that the algorithm cannot have.
 func (s *Service) CreateUpload(ctx context.Context, req CreateUploadRequest) (Upload, error) {
-	if err := errors.Join(CheckKey(req.Key), req.Metadata.check()); err != nil {
+	if err := errors.Join(CheckKey(req.Key), req.Metadata.check(), CheckTags(req.Tags, MaxObjectTags)); err != nil {
 		return Upload{}, err
 	}
 	row := uploadRow{
 		Owner: req.By.Principal, Initiated: s.o.Now().UnixNano(), Metadata: req.Metadata,
-		Algorithm: req.Algorithm, Chosen: req.Algorithm != 0,
+		Algorithm: req.Algorithm, Chosen: req.Algorithm != 0, Tags: req.Tags, Retention: req.Protect.Retention, Hold: req.Protect.Hold,
 	}
 	if !row.Chosen {
 		row.Algorithm = CRC64NVME
@@ -108,6 +115,9 @@ func (s *Service) CreateUpload(ctx context.Context, req CreateUploadRequest) (Up
 	err = s.execute(ctx, func(r meta.Reader) (meta.Step, error) {
 		bucket, err := findBucket(ctx, r, req.Bucket)
 		if err != nil {
+			return meta.Step{}, err
+		}
+		if err := req.Protect.check(bucket, time.Unix(0, row.Initiated)); err != nil {
 			return meta.Step{}, err
 		}
 		own := meta.Step{Locks: meta.LockSet{}.Write(u.row()), Do: func(_ context.Context, tx meta.Tx) error {

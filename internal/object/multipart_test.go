@@ -116,7 +116,7 @@ func TestAnAnswerIsKeptForADayAndThenForgotten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Delete(t.Context(), object.DeleteRequest{By: alice, Bucket: "bucket", Key: "key"}); err != nil {
+	if _, err := b.Delete(t.Context(), object.DeleteRequest{By: alice, Bucket: "bucket", Key: "key"}); err != nil {
 		t.Fatal(err)
 	}
 	b.now = b.now.Add(24 * time.Hour)

@@ -26,7 +26,7 @@ func TestAnObjectIsStoredFoundListedAndDeleted(t *testing.T) {
 			}
 			wantFault(t, b.DeleteBucket(t.Context(), object.DeleteBucketRequest{By: alice, Bucket: "bucket"}), fault.BucketNotEmpty)
 			b.check()
-			if err := b.Delete(t.Context(), object.DeleteRequest{By: alice, Bucket: "bucket", Key: "a//b"}); err != nil {
+			if _, err := b.Delete(t.Context(), object.DeleteRequest{By: alice, Bucket: "bucket", Key: "a//b"}); err != nil {
 				t.Fatal(err)
 			}
 			_, err = b.read("bucket", "a//b")

@@ -2,6 +2,7 @@ package object
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/zot-artifact-store/zas/fault"
@@ -16,6 +17,8 @@ type PutRequest struct {
 	Body        io.Reader
 	Size        int64 // declared length in bytes
 	Metadata    Metadata
+	Tags        []Tag
+	Protect     Protection
 	If          WriteCondition
 	Integrity   Integrity
 }
@@ -24,12 +27,14 @@ type PutRequest struct {
 type Stored struct {
 	Version
 	Identity
+	VersionID string // as clients see it; empty where the bucket has never had versioning
 }
 
-// Put stores an object in one transaction (S3 API, "PutObject"). Bucket and condition are checked before the body is read,
+// Put stores an object in one transaction (S3 API, "PutObject"). Bucket, condition and protection are checked before the body is read,
 // and again in the transaction: of writers that race with If-None-Match one wins.
 // Errors: fault.BucketNotFound, fault.KeyTooLong, fault.PathInvalid, fault.MetadataTooLarge, fault.LengthRequired,
-// fault.EntityTooLarge, fault.PreconditionFailed, fault.KeyNotFound (If-Match on an absent key), fault.ChecksumMismatch,
+// fault.EntityTooLarge, fault.PreconditionFailed, fault.KeyNotFound (If-Match on an absent key), fault.TagsInvalid, fault.LockMissing and
+// fault.ArgumentInvalid (protection), fault.ObjectLocked (a null version that would be replaced), fault.ChecksumMismatch,
 // fault.Incomplete, fault.StorageFull, those of the body.
 func (s *Service) Put(ctx context.Context, req PutRequest) (Stored, error) {
 	early, err := s.checkPut(ctx, &req)
@@ -49,22 +54,28 @@ func (s *Service) Put(ctx context.Context, req PutRequest) (Stored, error) {
 	defer staged.Discard(ctx)
 	sums := staged.Sums()
 	v := Version{
-		ID: newVersionID(), Owner: req.By.Principal, Modified: s.o.Now().UnixNano(), Size: staged.Size(), Metadata: req.Metadata,
+		Owner: req.By.Principal, Modified: s.o.Now().UnixNano(), Size: staged.Size(), Metadata: req.Metadata, Tags: req.Tags,
 		MD5: sums.Get(content.MD5), Checksum: checksumOf(keep, sums), SHA256: sums.Get(content.SHA256),
 	}
+	out := Stored{Identity: identify(staged.Digest(), v.Size)}
+	n := newNonce()
 	err = s.content.Commit(ctx, staged, func(r meta.Reader) (meta.Step, error) {
 		p, err := s.placeOf(ctx, r, &req, &early)
 		if err != nil {
 			return meta.Step{}, err
 		}
+		if err := p.begin(&v, n, req.Protect); err != nil {
+			return meta.Step{}, err
+		}
+		out.VersionID = told(&v, p.row)
 		named, err := s.planBytes(ctx, r, staged, &v, objectEdge(req.Bucket, req.Key, v.ID))
 		if err != nil {
 			return meta.Step{}, err
 		}
-		return s.planWrite(ctx, r, *p, v, named, req.By)
+		return s.planWrite(ctx, r, *p, &v, named, req.By)
 	})
-	v.Null = true
-	return Stored{v, identify(staged.Digest(), v.Size)}, crowded(err)
+	out.Version = v
+	return out, crowded(err)
 }
 
 // checkPut is all that can be refused without the body. It returns the place as it was then.
@@ -72,7 +83,7 @@ func (s *Service) checkPut(ctx context.Context, req *PutRequest) (p *place, err 
 	if err := CheckKey(req.Key); err != nil {
 		return nil, err
 	}
-	if err := req.Metadata.check(); err != nil {
+	if err := errors.Join(req.Metadata.check(), CheckTags(req.Tags, MaxObjectTags)); err != nil {
 		return nil, err
 	}
 	switch {
@@ -98,7 +109,10 @@ func (s *Service) placeOf(ctx context.Context, r meta.Reader, req *PutRequest, e
 	if err != nil {
 		return nil, err
 	}
-	return &p, req.If.check(p.current)
+	if err := req.If.check(p.visible()); err != nil {
+		return nil, err
+	}
+	return &p, req.Protect.check(p.row, s.o.Now())
 }
 
 // planBytes is the step that names staged bytes for v, which it tells where they are.

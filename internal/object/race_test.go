@@ -140,7 +140,7 @@ func aBucketIsNotDeletedUnderAWriter(t *testing.T, b *bench) {
 		switch {
 		case deleted == nil && errors.Is(put, fault.BucketNotFound):
 		case put == nil && errors.Is(deleted, fault.BucketNotEmpty):
-			if err := b.Delete(t.Context(), object.DeleteRequest{By: alice, Bucket: "bucket", Key: "key"}); err != nil {
+			if _, err := b.Delete(t.Context(), object.DeleteRequest{By: alice, Bucket: "bucket", Key: "key"}); err != nil {
 				t.Fatal(err)
 			}
 			if err := b.DeleteBucket(t.Context(), object.DeleteBucketRequest{By: alice, Bucket: "bucket"}); err != nil {

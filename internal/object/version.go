@@ -2,12 +2,15 @@ package object
 
 import (
 	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
 	"encoding/hex"
 	"strconv"
 	"time"
 
 	"github.com/zot-artifact-store/zas/digest"
 	"github.com/zot-artifact-store/zas/extent"
+	"github.com/zot-artifact-store/zas/fault"
 	"github.com/zot-artifact-store/zas/internal/artifact"
 	"github.com/zot-artifact-store/zas/internal/content"
 	"github.com/zot-artifact-store/zas/meta"
@@ -19,7 +22,7 @@ const NullVersion = "null"
 // Version is one state of a key, whole: listing and reading need no other row. The names of its fields in storage are numbers.
 type Version struct {
 	ID       string `cbor:"1,keyasint"`           // unique, also of a null version; clients address a null version as NullVersion
-	Null     bool   `cbor:"2,keyasint,omitempty"` // written while the bucket was not versioned
+	Null     bool   `cbor:"2,keyasint,omitempty"` // written while the bucket was not versioned, or versioning was suspended
 	Order    uint64 `cbor:"3,keyasint"`           // one more than the version that it followed: the order of versions does not rest on clocks
 	Owner    string `cbor:"4,keyasint,omitempty"` // principal id
 	Modified int64  `cbor:"5,keyasint"`           // Unix nanoseconds
@@ -35,6 +38,13 @@ type Version struct {
 	SHA256  []byte          `cbor:"12,keyasint,omitempty"` // of the bytes; empty when it was not known in time for this row
 
 	Metadata Metadata `cbor:"13,keyasint"`
+
+	Marker     bool      `cbor:"14,keyasint,omitempty"` // a delete marker: it has no bytes, and hides those before it
+	Superseded int64     `cbor:"15,keyasint,omitempty"` // Unix nanoseconds: when the next version came; 0 of the current one
+	Revision   uint32    `cbor:"16,keyasint,omitempty"` // counts changes of what follows, which happen in place
+	Tags       []Tag     `cbor:"17,keyasint,omitempty"` // in the client's order
+	Retention  Retention `cbor:"18,keyasint,omitzero"`
+	Hold       Hold      `cbor:"19,keyasint,omitempty"`
 }
 
 // ETag is the entity tag without quotes: the MD5, with the number of parts of a multipart upload after a dash.
@@ -76,6 +86,11 @@ func (v *Version) digest() digest.Digest {
 	return digest.FromSum(digest.SHA256, v.SHA256)
 }
 
+// historyKey is the key of the row of an earlier version.
+func historyKey(bucket, key string, order uint64) meta.Key {
+	return history.Key(bucket, key, meta.U64(^order))
+}
+
 // Identity is what the bytes of a version are called.
 type Identity struct {
 	Content  digest.Digest // SHA-256; empty while that of a multipart upload is being computed
@@ -89,11 +104,36 @@ func identify(d digest.Digest, size int64) Identity {
 	return Identity{Content: d, Artifact: artifact.Digest(d, size)}
 }
 
-// newVersionID makes up a version id.
-func newVersionID() string { return rand.Text() }
+// nonce makes a version id unique.
+type nonce [10]byte
+
+func newNonce() (n nonce) {
+	_, _ = rand.Read(n[:]) // never fails
+	return n
+}
+
+// versionIDs spells version ids: 26 letters and digits of 48 bits of order and the nonce.
+func versionIDs() *base32.Encoding { return base32.StdEncoding.WithPadding(base32.NoPadding) }
 
 // versionIDLen is the length of a version id.
 const versionIDLen = 26
+
+// id is that of the version with this order. So an id alone tells where the version's row is.
+func (n nonce) id(order uint64) string {
+	var raw [16]byte
+	binary.BigEndian.PutUint64(raw[:8], order<<16)
+	copy(raw[6:], n[:])
+	return versionIDs().EncodeToString(raw[:])
+}
+
+// orderOf is the order of the version with this id. Errors: fault.ArgumentInvalid for what is no id.
+func orderOf(id string) (uint64, error) {
+	raw, err := versionIDs().DecodeString(id)
+	if err != nil || len(raw) != 16 {
+		return 0, fault.ArgumentInvalid.Detail("Invalid version id specified")
+	}
+	return binary.BigEndian.Uint64(raw) >> 16, nil
+}
 
 // referrer is what edges and index rows of a version's repository call it: the id, then the key, so that the version can be found.
 func referrer(key, id string) string { return id + "/" + key }
@@ -114,10 +154,13 @@ func objectEdge(bucket, key, id string) content.Edge {
 var (
 	buckets   = meta.NewTable[bucketRow](0x40, "buckets")              // bucket
 	owned     = meta.NewTable[ownedRow](0x41, "buckets by owner")      // owner, bucket
-	objects   = meta.NewTable[Version](0x42, "objects", 1)             // bucket, key: the current version
+	objects   = meta.NewTable[Version](0x42, "objects", 1)             // bucket, key: the current version, unless it is a delete marker
 	parts     = meta.NewTable[partsRow](0x43, "parts of versions")     // bucket, version id
 	uploads   = meta.NewTable[uploadRow](0x44, "multipart uploads", 1) // bucket, key, upload id
 	completed = meta.NewTable[completedRow](0x45, "completed uploads") // day (U64), upload id
+	markers   = meta.NewTable[Version](0x46, "delete markers", 1)      // bucket, key: the current version, where it is a delete marker
+	history   = meta.NewTable[Version](0x47, "earlier versions", 1)    // bucket, key, order (U64, inverted): newest first
+	nulls     = meta.NewTable[uint64](0x48, "earlier null versions")   // bucket, key: the order of the null version that is in history
 )
 
 // Actor is who does something, and in which request; events tell it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/zot-artifact-store/zas/auth/sigv4"
 	"github.com/zot-artifact-store/zas/fault"
@@ -79,18 +80,25 @@ func (d *document) owner(element, id string) {
 // createBucket is CreateBucket.
 type createBucket struct {
 	bucket    string
+	lockable  bool
 	integrity object.Integrity
 	trailer   string
 }
 
 func parseCreateBucket(rq *request) (operation, error) {
 	in, trailer, err := rq.integrity()
-	return &createBucket{rq.bucket, in, trailer}, err
+	return &createBucket{rq.bucket, strings.EqualFold(rq.header.Get("X-Amz-Bucket-Object-Lock-Enabled"), "true"), in, trailer}, err
 }
 
 func (*createBucket) name() string { return "CreateBucket" }
 
-func (op *createBucket) needs() []need { return onBucket("s3:CreateBucket", op.bucket) }
+func (op *createBucket) needs() []need {
+	needs := onBucket("s3:CreateBucket", op.bucket)
+	if op.lockable {
+		needs = append(append(needs, onBucket("s3:PutBucketObjectLockConfiguration", op.bucket)...), onBucket("s3:PutBucketVersioning", op.bucket)...)
+	}
+	return needs
+}
 
 // createBucketConfiguration is the body of CreateBucket. What is here but the location is refused when it is not empty.
 type createBucketConfiguration struct {
@@ -114,7 +122,7 @@ func (op *createBucket) serve(ctx context.Context, c *call) error {
 		return fault.LocationInvalid.Detail("The %s location constraint is incompatible for the region specific endpoint this request was sent to.",
 			config.LocationConstraint)
 	}
-	err := c.o.Objects.CreateBucket(ctx, object.CreateBucketRequest{By: c.actor(), Bucket: op.bucket})
+	err := c.o.Objects.CreateBucket(ctx, object.CreateBucketRequest{By: c.actor(), Bucket: op.bucket, Lockable: op.lockable})
 	if errors.Is(err, fault.BucketOwned) && c.o.Region == sigv4.DefaultRegion {
 		err = nil // S3 answers so in its first region, and clients rely on it
 	}

@@ -104,6 +104,7 @@ func (op *completeMultipartUpload) serve(ctx context.Context, c *call) error {
 		return err
 	}
 	setIdentity(c.w.Header(), stored.Identity)
+	setVersion(c.w.Header(), stored.VersionID)
 	x := newXML("CompleteMultipartUploadResult", namespace)
 	x.text("Location", c.location())
 	x.text("Bucket", op.Upload.Bucket)

@@ -19,7 +19,9 @@ func (rq *request) copySource() (object.Source, error) {
 	value := strings.TrimPrefix(rq.header.Get("X-Amz-Copy-Source"), "/")
 	path, query, _ := strings.Cut(value, "?")
 	if id, ok := strings.CutPrefix(query, "versionId="); ok {
-		src.VersionID = id
+		if src.VersionID = id; id == "" {
+			return src, errEmptyVersion()
+		}
 	} else if query != "" {
 		path = value // a key may hold a question mark that its client did not encode
 	}
@@ -39,10 +41,13 @@ func needsOfSource(src *object.Source) need {
 }
 
 // copyObject is CopyObject.
-type copyObject struct{ object.CopyRequest }
+type copyObject struct {
+	object.CopyRequest
+	marks marks
+}
 
 func parseCopyObject(rq *request) (operation, error) {
-	op := &copyObject{object.CopyRequest{Bucket: rq.bucket, Key: rq.key}}
+	op := &copyObject{CopyRequest: object.CopyRequest{Bucket: rq.bucket, Key: rq.key}}
 	var err error
 	if op.Source, err = rq.copySource(); err != nil {
 		return nil, err
@@ -58,7 +63,15 @@ func parseCopyObject(rq *request) (operation, error) {
 	default:
 		return nil, fault.ArgumentInvalid.Detail("Unknown metadata directive.")
 	}
-	if directive := rq.header.Get("X-Amz-Tagging-Directive"); directive != "" && directive != "COPY" && directive != "REPLACE" {
+	if op.marks, err = rq.marks(); err != nil {
+		return nil, err
+	}
+	op.Protect = op.marks.protect
+	switch directive := rq.header.Get("X-Amz-Tagging-Directive"); directive {
+	case "", "COPY":
+	case "REPLACE":
+		op.Tags = &op.marks.tags
+	default:
 		return nil, fault.ArgumentInvalid.Detail("Unknown tagging directive.")
 	}
 	op.Algorithm, err = rq.algorithm()
@@ -81,7 +94,7 @@ func (rq *request) algorithm() (object.Algorithm, error) {
 func (*copyObject) name() string { return "CopyObject" }
 
 func (op *copyObject) needs() []need {
-	return append(onObject("s3:PutObject", op.Bucket, op.Key), needsOfSource(&op.Source))
+	return append(append(onObject("s3:PutObject", op.Bucket, op.Key), needsOfSource(&op.Source)), op.marks.needs(op.Bucket, op.Key)...)
 }
 
 func (op *copyObject) serve(ctx context.Context, c *call) error {
@@ -91,7 +104,12 @@ func (op *copyObject) serve(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	setIdentity(c.w.Header(), stored.Identity)
+	h := c.w.Header()
+	setIdentity(h, stored.Identity)
+	setVersion(h, stored.VersionID)
+	if stored.SourceID != "" {
+		h["X-Amz-Copy-Source-Version-Id"] = []string{stored.SourceID}
+	}
 	x := newXML("CopyObjectResult", namespace)
 	x.time("LastModified", stored.Time())
 	x.etag(stored.ETag())
@@ -145,9 +163,12 @@ func (op *uploadPartCopy) needs() []need {
 }
 
 func (op *uploadPartCopy) serve(ctx context.Context, c *call) error {
-	part, err := c.o.Objects.PutPartCopy(ctx, op.PartCopyRequest)
+	part, source, err := c.o.Objects.PutPartCopy(ctx, op.PartCopyRequest)
 	if err != nil {
 		return err
+	}
+	if source != "" {
+		c.w.Header()["X-Amz-Copy-Source-Version-Id"] = []string{source}
 	}
 	x := newXML("CopyPartResult", namespace)
 	x.time("LastModified", part.Modified)

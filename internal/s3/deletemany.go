@@ -12,16 +12,21 @@ import (
 // deleteObjects is DeleteObjects.
 type deleteObjects struct {
 	bucket    string
+	bypass    bool
 	integrity object.Integrity
 	trailer   string
 }
 
 func parseDeleteObjects(rq *request) (operation, error) {
+	bypass, err := rq.bypass()
+	if err != nil {
+		return nil, err
+	}
 	in, trailer, err := rq.integrity()
 	if err == nil && in.MD5 == nil && in.Algorithm == 0 {
 		err = fault.BadRequest.Detail("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
 	}
-	return &deleteObjects{rq.bucket, in, trailer}, err
+	return &deleteObjects{rq.bucket, bypass, in, trailer}, err
 }
 
 func (*deleteObjects) name() string { return "DeleteObjects" }
@@ -54,7 +59,7 @@ func (op *deleteObjects) serve(ctx context.Context, c *call) error {
 	var allowed []object.DeleteKey
 	for i, o := range doc.Object {
 		keys[i] = object.DeleteKey{Key: o.Key, VersionID: o.VersionId, If: object.WriteCondition{Match: o.ETag}}
-		refused[i] = c.authorize(ctx, (&deleteObject{bucket: op.bucket, key: o.Key, version: o.VersionId}).needs())
+		refused[i] = c.authorize(ctx, (&deleteObject{bucket: op.bucket, key: o.Key, version: o.VersionId, bypass: op.bypass}).needs())
 		if refused[i] == nil {
 			allowed = append(allowed, keys[i])
 		}
@@ -65,34 +70,38 @@ func (op *deleteObjects) serve(ctx context.Context, c *call) error {
 	}
 	x := newXML("DeleteResult", namespace)
 	for i, k := range keys {
-		err := refused[i]
-		if err == nil {
-			err, results = results[0], results[1:]
+		res := object.DeleteResult{Err: refused[i]}
+		if res.Err == nil {
+			res, results = results[0], results[1:]
 		}
-		x.deleted(k, err, doc.Quiet)
+		x.deleted(k, res, doc.Quiet)
 	}
 	x.send(c.w, http.StatusOK)
 	return nil
 }
 
-func (op *deleteObjects) remove(ctx context.Context, c *call, keys []object.DeleteKey) ([]error, error) {
+func (op *deleteObjects) remove(ctx context.Context, c *call, keys []object.DeleteKey) ([]object.DeleteResult, error) {
 	if len(keys) == 0 {
 		return nil, c.authorize(ctx, []need{{"s3:ListBucket", auth.Resource{Type: auth.Bucket, Name: op.bucket}}})
 	}
-	return c.o.Objects.DeleteMany(ctx, object.DeleteManyRequest{By: c.actor(), Bucket: op.bucket, Keys: keys})
+	return c.o.Objects.DeleteMany(ctx, object.DeleteManyRequest{By: c.actor(), Bucket: op.bucket, Keys: keys, Bypass: op.bypass})
 }
 
-func (d *document) deleted(k object.DeleteKey, err error, quiet bool) {
-	if err == nil {
+func (d *document) deleted(k object.DeleteKey, res object.DeleteResult, quiet bool) {
+	if res.Err == nil {
 		if !quiet {
 			d.open("Deleted")
 			d.text("Key", k.Key)
 			d.optional("VersionId", k.VersionID)
+			if res.Marker {
+				d.text("DeleteMarker", "true")
+				d.text("DeleteMarkerVersionId", res.VersionID)
+			}
 			d.close("Deleted")
 		}
 		return
 	}
-	a, message := describe(fault.Of(err))
+	a, message := describe(fault.Of(res.Err))
 	d.open("Error")
 	d.text("Key", k.Key)
 	d.optional("VersionId", k.VersionID)

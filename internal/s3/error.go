@@ -3,8 +3,10 @@ package s3
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/zot-artifact-store/zas/fault"
+	"github.com/zot-artifact-store/zas/internal/object"
 )
 
 // answer is how a fault looks in S3 (S3 API, "Error responses").
@@ -81,7 +83,14 @@ var answers = map[*fault.Code]answer{
 		"The upload ID may be invalid, or the upload may have been aborted or completed."},
 	fault.PartInvalid: {"InvalidPart", 400, "One or more of the specified parts could not be found.  " +
 		"The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."},
-	fault.PartOrderInvalid: {"InvalidPartOrder", 400, "The list of parts was not in ascending order. Parts must be ordered by part number."},
+	fault.PartOrderInvalid:   {"InvalidPartOrder", 400, "The list of parts was not in ascending order. Parts must be ordered by part number."},
+	fault.TagsInvalid:        {"InvalidTag", 400, ""},
+	fault.TagsNotFound:       {"NoSuchTagSet", 404, "The TagSet does not exist"},
+	fault.ObjectLocked:       {"AccessDenied", 403, "Access Denied because object protected by object lock."},
+	fault.LockMissing:        {"InvalidRequest", 400, "Bucket is missing Object Lock Configuration"},
+	fault.LockNotFound:       {"ObjectLockConfigurationNotFoundError", 404, "Object Lock configuration does not exist for this bucket"},
+	fault.RetentionNotFound:  {"NoSuchObjectLockConfiguration", 404, "The specified object does not have a ObjectLock configuration"},
+	fault.BucketStateInvalid: {"InvalidBucketState", 409, "The request is not valid with the current state of the bucket."},
 	fault.CopyOntoItself: {"InvalidRequest", 400, "This copy request is illegal because it is trying to copy an object to itself without changing " +
 		"the object's metadata, storage class, website redirect location or encryption attributes."},
 
@@ -128,6 +137,7 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	if size, isRange := unsatisfied(err); isRange {
 		h["Content-Range"] = []string{"bytes */" + size}
 	}
+	setMarker(h, err)
 	if a.status == http.StatusServiceUnavailable {
 		h["Retry-After"] = []string{"1"}
 	}
@@ -168,6 +178,20 @@ func (d *document) facts(f *fault.Error) {
 	}
 	for _, one := range f.Facts {
 		d.text(one.Name, one.Value)
+	}
+}
+
+// setMarker tells of the delete marker that err is about.
+func setMarker(h http.Header, err error) {
+	var m *object.MarkerError
+	if !errors.As(err, &m) {
+		return
+	}
+	h["X-Amz-Delete-Marker"] = []string{"true"}
+	setVersion(h, m.ID)
+	if errors.Is(err, fault.MethodNotAllowed) {
+		h["Allow"] = []string{http.MethodDelete}
+		h["Last-Modified"] = []string{time.Unix(0, m.Modified).UTC().Format(http.TimeFormat)}
 	}
 }
 

@@ -34,7 +34,7 @@ var overridable = []param{
 
 func parseGetObject(rq *request) (operation, error) {
 	op := &getObject{
-		GetRequest: object.GetRequest{Bucket: rq.bucket, Key: rq.key, VersionID: rq.query.get("versionId"), If: rq.readCondition("")},
+		GetRequest: object.GetRequest{Bucket: rq.bucket, Key: rq.key, If: rq.readCondition("")},
 		head:       rq.method == http.MethodHead,
 		checksum:   strings.EqualFold(rq.header.Get("X-Amz-Checksum-Mode"), "enabled"),
 		ifRange:    rq.header.Get("If-Range"),
@@ -48,6 +48,9 @@ func parseGetObject(rq *request) (operation, error) {
 		}
 	}
 	var err error
+	if op.VersionID, err = rq.versionID(); err != nil {
+		return nil, err
+	}
 	if op.Part, err = rq.partNumber(); err != nil {
 		return nil, err
 	}
@@ -170,6 +173,8 @@ func (op *getObject) setHeaders(h http.Header, found *object.Found) {
 		h[p.name] = []string{p.value}
 	}
 	setIdentity(h, found.Identity)
+	setVersion(h, found.VersionID)
+	setMarks(h, &found.Version)
 	h["Accept-Ranges"] = []string{"bytes"}
 	if op.Part > 0 && found.PartCount > 0 {
 		h["X-Amz-Mp-Parts-Count"] = []string{strconv.Itoa(found.PartCount)}

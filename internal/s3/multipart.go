@@ -23,11 +23,18 @@ func (rq *request) requiredPart() (int, error) {
 }
 
 // createMultipartUpload is CreateMultipartUpload.
-type createMultipartUpload struct{ object.CreateUploadRequest }
+type createMultipartUpload struct {
+	object.CreateUploadRequest
+	marks marks
+}
 
 func parseCreateMultipartUpload(rq *request) (operation, error) {
-	op := &createMultipartUpload{object.CreateUploadRequest{Bucket: rq.bucket, Key: rq.key, Metadata: rq.metadata()}}
+	op := &createMultipartUpload{CreateUploadRequest: object.CreateUploadRequest{Bucket: rq.bucket, Key: rq.key, Metadata: rq.metadata()}}
 	var err error
+	if op.marks, err = rq.marks(); err != nil {
+		return nil, err
+	}
+	op.Tags, op.Protect = op.marks.tags, op.marks.protect
 	if op.Algorithm, err = rq.algorithm(); err != nil {
 		return nil, err
 	}
@@ -42,7 +49,9 @@ func parseCreateMultipartUpload(rq *request) (operation, error) {
 
 func (*createMultipartUpload) name() string { return "CreateMultipartUpload" }
 
-func (op *createMultipartUpload) needs() []need { return onObject("s3:PutObject", op.Bucket, op.Key) }
+func (op *createMultipartUpload) needs() []need {
+	return append(onObject("s3:PutObject", op.Bucket, op.Key), op.marks.needs(op.Bucket, op.Key)...)
+}
 
 func (op *createMultipartUpload) serve(ctx context.Context, c *call) error {
 	req := op.CreateUploadRequest

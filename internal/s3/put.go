@@ -12,6 +12,7 @@ import (
 type putObject struct {
 	bucket, key string
 	metadata    object.Metadata
+	marks       marks
 	condition   object.WriteCondition
 	integrity   object.Integrity
 	trailer     string
@@ -20,6 +21,9 @@ type putObject struct {
 func parsePutObject(rq *request) (operation, error) {
 	op := &putObject{bucket: rq.bucket, key: rq.key, metadata: rq.metadata()}
 	var err error
+	if op.marks, err = rq.marks(); err != nil {
+		return nil, err
+	}
 	if op.condition, err = rq.writeCondition(); err != nil {
 		return nil, err
 	}
@@ -29,7 +33,9 @@ func parsePutObject(rq *request) (operation, error) {
 
 func (*putObject) name() string { return "PutObject" }
 
-func (op *putObject) needs() []need { return onObject("s3:PutObject", op.bucket, op.key) }
+func (op *putObject) needs() []need {
+	return append(onObject("s3:PutObject", op.bucket, op.key), op.marks.needs(op.bucket, op.key)...)
+}
 
 func (op *putObject) serve(ctx context.Context, c *call) error {
 	in := c.verified(op.integrity, op.trailer)
@@ -38,7 +44,7 @@ func (op *putObject) serve(ctx context.Context, c *call) error {
 	}
 	stored, err := c.o.Objects.Put(ctx, object.PutRequest{
 		By: c.actor(), Bucket: op.bucket, Key: op.key, Body: c.body, Size: c.body.Length(),
-		Metadata: op.metadata, If: op.condition, Integrity: in,
+		Metadata: op.metadata, Tags: op.marks.tags, Protect: op.marks.protect, If: op.condition, Integrity: in,
 	})
 	if err != nil {
 		return err
@@ -47,6 +53,7 @@ func (op *putObject) serve(ctx context.Context, c *call) error {
 	setETag(h, stored.ETag())
 	setChecksum(h, stored.Checksum)
 	setIdentity(h, stored.Identity)
+	setVersion(h, stored.VersionID)
 	h["X-Amz-Object-Size"] = []string{strconv.FormatInt(stored.Size, 10)}
 	c.empty(http.StatusOK)
 	return nil
@@ -56,28 +63,42 @@ func (op *putObject) serve(ctx context.Context, c *call) error {
 type deleteObject struct {
 	bucket, key, version string
 	condition            object.WriteCondition
+	bypass               bool
 }
 
 func parseDeleteObject(rq *request) (operation, error) {
-	c, err := rq.writeCondition()
-	return &deleteObject{rq.bucket, rq.key, rq.query.get("versionId"), c}, err
+	op := &deleteObject{bucket: rq.bucket, key: rq.key}
+	var err error
+	if op.condition, err = rq.writeCondition(); err != nil {
+		return nil, err
+	}
+	if op.version, err = rq.versionID(); err != nil {
+		return nil, err
+	}
+	op.bypass, err = rq.bypass()
+	return op, err
 }
 
 func (*deleteObject) name() string { return "DeleteObject" }
 
 func (op *deleteObject) needs() []need {
+	needs := onObject("s3:DeleteObject", op.bucket, op.key)
 	if op.version != "" {
-		return onObject("s3:DeleteObjectVersion", op.bucket, op.key)
+		needs = onObject("s3:DeleteObjectVersion", op.bucket, op.key)
 	}
-	return onObject("s3:DeleteObject", op.bucket, op.key)
+	return append(needs, needsOfBypass(op.bypass, op.bucket, op.key)...)
 }
 
 func (op *deleteObject) serve(ctx context.Context, c *call) error {
-	err := c.o.Objects.Delete(ctx, object.DeleteRequest{
-		By: c.actor(), Bucket: op.bucket, Key: op.key, VersionID: op.version, If: op.condition,
+	deleted, err := c.o.Objects.Delete(ctx, object.DeleteRequest{
+		By: c.actor(), Bucket: op.bucket, Key: op.key, VersionID: op.version, If: op.condition, Bypass: op.bypass,
 	})
 	if err != nil {
 		return err
+	}
+	setVersion(c.w.Header(), deleted.VersionID)
+	if deleted.Marker {
+		c.w.Header()["X-Amz-Delete-Marker"] = []string{"true"}
 	}
 	c.empty(http.StatusNoContent)
 	return nil

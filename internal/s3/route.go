@@ -78,6 +78,12 @@ var routes = map[route]parser{
 	{http.MethodGet, atBucket, "uploads"}:   parseListMultipartUploads,
 	{http.MethodPost, atBucket, "delete"}:   parseDeleteObjects,
 
+	{http.MethodGet, atBucket, "versioning"}:  parseGetBucketVersioning,
+	{http.MethodPut, atBucket, "versioning"}:  parsePutBucketVersioning,
+	{http.MethodGet, atBucket, "versions"}:    parseListObjectVersions,
+	{http.MethodGet, atBucket, "object-lock"}: parseGetObjectLockConfiguration,
+	{http.MethodPut, atBucket, "object-lock"}: parsePutObjectLockConfiguration,
+
 	{http.MethodGet, atObject, ""}:                   parseGetObject,
 	{http.MethodHead, atObject, ""}:                  parseGetObject,
 	{http.MethodPut, atObject, ""}:                   parsePutObject,
@@ -89,24 +95,33 @@ var routes = map[route]parser{
 	{http.MethodGet, atObject, "uploadId"}:           parseListParts,
 	{http.MethodPost, atObject, "uploadId"}:          parseCompleteMultipartUpload,
 	{http.MethodDelete, atObject, "uploadId"}:        parseAbortMultipartUpload,
+
+	{http.MethodGet, atObject, "retention"}:  parseGetObjectRetention,
+	{http.MethodPut, atObject, "retention"}:  parsePutObjectRetention,
+	{http.MethodGet, atObject, "legal-hold"}: parseGetObjectLegalHold,
+	{http.MethodPut, atObject, "legal-hold"}: parsePutObjectLegalHold,
+	{http.MethodGet, atObject, "tagging"}:    parseGetObjectTagging,
+	{http.MethodPut, atObject, "tagging"}:    parsePutObjectTagging,
+	{http.MethodDelete, atObject, "tagging"}: parseDeleteObjectTagging,
 }
 
 // selectors are the parameters that select an operation which exists here, and parameters those that only refine one.
 // Any other without a value, or of this API's known sub-resources, asks for an operation that does not exist here: it is refused, never
 // taken for a plain read or write.
 var (
-	selectors = set("delete", "list-type", "location", "uploadId", "uploads")
+	selectors = set("delete", "legal-hold", "list-type", "location", "object-lock", "retention", "tagging", "uploadId", "uploads",
+		"versioning", "versions")
 
 	parameters = set("bucket-region", "continuation-token", "delimiter", "encoding-type", "fetch-owner", "key-marker", "marker",
 		"max-buckets", "max-keys", "max-parts", "max-uploads", "part-number-marker", "partNumber", "prefix", "response-cache-control",
 		"response-content-disposition", "response-content-encoding", "response-content-language", "response-content-type",
-		"response-expires", "start-after", "upload-id-marker", "versionId", "x-id")
+		"response-expires", "start-after", "upload-id-marker", "version-id-marker", "versionId", "x-id")
 
 	absent = set("abac", "accelerate", "acl", "analytics", "annotation", "append", "attributes", "cors", "encryption",
-		"intelligent-tiering", "inventory", "legal-hold", "lifecycle", "logging", "metadataConfiguration", "metadataInventoryTable",
-		"metadataJournalTable", "metadataTable", "metrics", "notification", "object-lock", "ownershipControls", "policy", "policyStatus",
-		"publicAccessBlock", "renameObject", "replication", "requestPayment", "restore", "retention", "select", "select-type", "session",
-		"tagging", "torrent", "versioning", "versions", "website")
+		"intelligent-tiering", "inventory", "lifecycle", "logging", "metadataConfiguration", "metadataInventoryTable",
+		"metadataJournalTable", "metadataTable", "metrics", "notification", "ownershipControls", "policy", "policyStatus",
+		"publicAccessBlock", "renameObject", "replication", "requestPayment", "restore", "select", "select-type", "session",
+		"torrent", "website")
 )
 
 func set(names ...string) map[string]bool {
@@ -192,16 +207,12 @@ func (rq *request) checkHeaders() error {
 			if value == "BucketOwnerEnforced" {
 				continue
 			}
-		case "X-Amz-Bucket-Object-Lock-Enabled":
-			if strings.EqualFold(value, "false") {
-				continue
-			}
-		case "X-Amz-Tagging", "X-Amz-Website-Redirect-Location", "X-Amz-Write-Offset-Bytes", "X-Amz-Mfa":
+		case "X-Amz-Website-Redirect-Location", "X-Amz-Write-Offset-Bytes", "X-Amz-Mfa":
 			if value == "" {
 				continue
 			}
 		default:
-			if !hasAnyPrefix(name, "X-Amz-Server-Side-Encryption", "X-Amz-Copy-Source-Server-Side-Encryption", "X-Amz-Object-Lock-", "X-Amz-Grant-") {
+			if !hasAnyPrefix(name, "X-Amz-Server-Side-Encryption", "X-Amz-Copy-Source-Server-Side-Encryption", "X-Amz-Grant-") {
 				continue
 			}
 		}

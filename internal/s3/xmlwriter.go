@@ -57,12 +57,14 @@ func (d *document) number(name string, n int64) {
 	d.close(name)
 }
 
-// truncated says whether a list goes on.
-func (d *document) truncated(v bool) {
-	d.open("IsTruncated")
+func (d *document) boolean(name string, v bool) {
+	d.open(name)
 	d.b = strconv.AppendBool(d.b, v)
-	d.close("IsTruncated")
+	d.close(name)
 }
+
+// truncated says whether a list goes on.
+func (d *document) truncated(v bool) { d.boolean("IsTruncated", v) }
 
 // etag writes an ETag with its quotes.
 func (d *document) etag(value string) {
