@@ -3,6 +3,7 @@ package sigv4_test
 import (
 	"context"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -119,8 +120,12 @@ func TestAttacksOnAHeaderSignature(t *testing.T) {
 		"two dates":                           {addHeader("X-Amz-Date", "20130524T000000Z"), fault.CredentialsMalformed},
 		"a date that is none":                 {setHeader("X-Amz-Date", "yesterday"), fault.AccessDenied},
 		"a date with a fraction":              {setHeader("X-Amz-Date", "20130524T000000.5Z"), fault.AccessDenied},
-		"no date":                             {func(r *http.Request) { r.Header.Del("X-Amz-Date") }, fault.AccessDenied},
-		"the date in Date instead":            {moveDate, fault.SignatureMismatch},
+		"another Date beside X-Amz-Date, signed": {func(r *http.Request) {
+			r.Header.Set("Date", "Fri, 24 May 2013 23:00:00 GMT")
+			replaceHeader("Authorization", "SignedHeaders=", "SignedHeaders=date;")(r)
+		}, fault.SignatureMismatch},
+		"no date":                  {func(r *http.Request) { r.Header.Del("X-Amz-Date") }, fault.AccessDenied},
+		"the date in Date instead": {moveDate, fault.SignatureMismatch},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := signed(http.MethodGet, exampleURL+"?prefix=a+b", nil, "X-Amz-Acl: private")
@@ -226,6 +231,15 @@ func TestAPresignedURLIsForOneMethodAndItsSignedHeaders(t *testing.T) {
 		r.Method = http.MethodDelete
 		_, _, err := receive(r)
 		mustFail(t, err, fault.SignatureMismatch)
+	})
+	t.Run("a URL whose key has been removed or rotated is refused", func(t *testing.T) {
+		v := exampleVerifier()
+		v.Keys = auth.Root{AccessKey: exampleKey, SecretKey: "the next secret"}
+		_, err := v.Verify(presigned(http.MethodGet, exampleURL, nil))
+		mustFail(t, err, fault.SignatureMismatch)
+		v.Keys = auth.Root{AccessKey: "AKIAANOTHER", SecretKey: exampleSecret}
+		_, err = v.Verify(presigned(http.MethodGet, exampleURL, nil))
+		mustFail(t, err, fault.KeyUnknown)
 	})
 	t.Run("an x-amz header that it does not sign is refused", func(t *testing.T) {
 		r := presigned(http.MethodPut, exampleURL, nil)
@@ -372,4 +386,27 @@ func TestKeys(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Attack 11. Allocations count the hashes and MACs that a refusal computes, without the noise of clocks.
+func TestAnUnknownKeyCostsAsMuchAsAWrongSignature(t *testing.T) {
+	v := exampleVerifier()
+	cost := func(r *http.Request, want *fault.Code) float64 {
+		return testing.AllocsPerRun(100, func() {
+			_, err := v.Verify(r)
+			mustFail(t, err, want)
+		})
+	}
+	wrong, unknown := signed(http.MethodGet, exampleURL, nil), signed(http.MethodGet, exampleURL, nil)
+	replaceHeader("Authorization", "Signature=", "Signature=0")(wrong)
+	replaceHeader("Authorization", exampleKey, "AKIAIOSFODNN7EXAMPLF")(unknown)
+	fresh := cost(wrong, fault.SignatureMismatch)
+	if _, err := v.Verify(signed(http.MethodGet, exampleURL, nil)); err != nil {
+		t.Fatal(err) // from now on the derived key is in the cache
+	}
+	cached, nobody := cost(wrong, fault.SignatureMismatch), cost(unknown, fault.KeyUnknown)
+	const answers = 2 // what the two answers themselves differ by; a key is derived with 28
+	if fresh != cached || math.Abs(cached-nobody) > answers {
+		t.Errorf("a wrong signature allocates %v, with a cached key %v; an unknown key %v", fresh, cached, nobody)
+	}
 }

@@ -275,6 +275,9 @@ func (v *Verifier) prove(ctx context.Context, c *claim, messages [][]byte) (auth
 	for _, message := range messages {
 		matched |= subtle.ConstantTimeCompare(hexMAC(key[:], message), []byte(c.signature))
 	}
+	if cached && matched != 1 {
+		deriveKey(secret, c.scope) // so that a refusal costs the same whether or not the key is known
+	}
 	if keyErr != nil {
 		return owner, signingKey{}, fault.Tell(keyErr, c.keyFact())
 	}
