@@ -1,7 +1,7 @@
 // Package fileextent is an extent.Store in a directory of a local filesystem: one file for each extent.
 //
 // The extent at a location is the file <root>/<last two digits of the location>/<location>. A file is created under its final name, once;
-// there is no rename. Commit syncs the file and its directory before it returns. Large streams go past the page cache where
+// there is no rename, and no symbolic link is followed but those on the way to the root. Commit syncs the file and its directory before it returns. Large streams go past the page cache where
 // the filesystem allows it.
 //
 // A file that a dead process left uncommitted stays, and can be opened in part, until somebody lists and deletes it: nothing names it.
@@ -92,14 +92,19 @@ func open(root string, o Options, sys system) (*Store, error) {
 	return s, nil
 }
 
-// makeDirs makes the root and all 256 directories in it, so that a commit has only one directory to sync.
+// makeDirs makes the root and all 256 directories in it, so that a commit has only one directory to sync. One that leads elsewhere is refused:
+// whoever can plant a link must not make the server write there.
 func (s *Store) makeDirs() error {
 	if err := makeDir(s.sys, s.root); err != nil {
 		return err
 	}
 	for i := range s.dirs {
 		path := filepath.Join(s.root, fmt.Sprintf("%02x", i))
-		if err := s.sys.mkdir(path); err != nil && !errors.Is(err, fs.ErrExist) {
+		err := s.sys.mkdir(path)
+		if errors.Is(err, fs.ErrExist) {
+			err = s.sys.isDir(path)
+		}
+		if err != nil {
 			return err
 		}
 		s.dirs[i] = newDirectory(path)
@@ -208,7 +213,7 @@ func (s *Store) openFile(ctx context.Context, l extent.Location, offset int64) (
 	if !l.Valid() || s.isWriting(l) {
 		return nil, extent.ErrNotFound
 	}
-	f, err := os.Open(s.path(l))
+	f, err := os.OpenFile(s.path(l), os.O_RDONLY|noFollow, 0)
 	if err != nil {
 		return nil, portError(err)
 	}

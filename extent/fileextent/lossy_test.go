@@ -114,6 +114,8 @@ func (d *lossyDisk) mkdir(path string) error {
 	return d.add(path, &lossyEntry{})
 }
 
+func (d *lossyDisk) isDir(string) error { return nil }
+
 func (d *lossyDisk) create(path string) (file, error) {
 	if err := d.begin("create", path); err != nil {
 		return nil, err

@@ -13,6 +13,8 @@ import (
 type system interface {
 	// mkdir makes one directory; fs.ErrExist and fs.ErrNotExist (no parent) are told apart.
 	mkdir(path string) error
+	// isDir reports an error unless there is a directory at path itself, not at the end of a link.
+	isDir(path string) error
 	// create makes a new file for writing; fs.ErrExist when there is one.
 	create(path string) (file, error)
 	// syncDir makes the entries of a directory durable. After an error that is errNotTried it may be called again.
@@ -42,6 +44,14 @@ var errNotTried = errors.New("sync not tried")
 type disk struct{}
 
 func (disk) mkdir(path string) error { return os.Mkdir(path, 0o700) }
+
+func (disk) isDir(path string) error {
+	info, err := os.Lstat(path)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is not a directory", path)
+	}
+	return err
+}
 
 func (disk) create(path string) (file, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)

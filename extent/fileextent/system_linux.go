@@ -6,6 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// noFollow makes opening fail where a symbolic link stands.
+const noFollow = unix.O_NOFOLLOW
+
 // control runs call on f's descriptor, again as long as a signal interrupts it.
 func control(f *os.File, call func(fd int) error) error {
 	raw, err := f.SyscallConn()

@@ -7,7 +7,10 @@ import (
 	"os"
 )
 
-// Elsewhere than on Linux the store works, with neither direct writing nor preallocation nor a look at the room left.
+// Elsewhere than on Linux the store works, with neither direct writing nor preallocation nor a look at the room left, and links in place of
+// extents are followed.
+
+const noFollow = 0
 
 func datasync(f *os.File) error { return f.Sync() }
 

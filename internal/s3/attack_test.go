@@ -7,7 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -226,6 +228,47 @@ func TestAnXMLBombIsRefused(t *testing.T) {
 		a := s.do(http.MethodPost, "/bucket?delete", doc, "Content-MD5: "+base64.StdEncoding.EncodeToString(sumOf("MD5", doc)))
 		if a.StatusCode != 400 || !strings.Contains(a.body, "<Code>EntityTooLarge<") {
 			t.Errorf("%s %.300s", a.Status, a.body)
+		}
+	})
+}
+
+// Attack 25: a key never becomes a path.
+func TestNoKeyBecomesAPath(t *testing.T) {
+	s := newServer(t)
+	s.must(http.MethodPut, "/bucket", "")
+	parent := filepath.Dir(s.extents)
+	keys := map[string]string{
+		"two dots": "../../../../tmp/x", "an absolute path": "/etc/passwd", "a NUL": "a\x00b", "a device": "CON", "a device with a name": "aux.txt",
+		"a dot at the end": "name.", "a blank at the end": "name ", "small letters": "name", "capital letters": "NAME", "a thousand bytes": strings.Repeat("k", 1024),
+		"a backslash": `..\..\x`, "a colon": "c:x", "composed letters": "\u00e9", "letters with combining marks": "e\u0301", "one dot": ".", "a line break": "a\r\nb",
+		"a directory": "name/", "a file in it": "name/file", "a name of the store's own": "../meta/LOCK",
+	}
+	target := func(key string) string { return "/bucket/" + url.PathEscape(key) }
+	for name, key := range keys {
+		s.must(http.MethodPut, target(key), name+strings.Repeat(".", 2*inlineMax))
+	}
+	for name, key := range keys {
+		t.Run(name, func(t *testing.T) {
+			if a := s.must(http.MethodGet, target(key), ""); !strings.HasPrefix(a.body, name+"..") {
+				t.Errorf("%q holds %.40q", key, a.body)
+			}
+		})
+	}
+	t.Run("the files have names of their own", func(t *testing.T) {
+		own := regexp.MustCompile(`^[0-9a-f]{2}/[0-9a-f]+$`)
+		n := 0
+		err := filepath.WalkDir(parent, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			n++
+			if rest, err := filepath.Rel(s.extents, path); err != nil || !own.MatchString(filepath.ToSlash(rest)) {
+				t.Errorf("there is a file %s", rest)
+			}
+			return nil
+		})
+		if err != nil || n != len(keys) {
+			t.Errorf("%d files for %d keys, %v", n, len(keys), err)
 		}
 	})
 }

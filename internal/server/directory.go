@@ -28,7 +28,7 @@ func ClaimDirectory(path string) (*Directory, error) {
 	if sign, product := otherProduct(path); product != "" {
 		return nil, fmt.Errorf("the data directory %s belongs to %s (it holds %s): choose an empty one", path, product, sign)
 	}
-	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR|noFollow, 0o600) // it will be truncated
 	if err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}

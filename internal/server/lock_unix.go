@@ -16,3 +16,6 @@ func lockFile(f *os.File) error {
 	}
 	return err
 }
+
+// noFollow makes opening fail where a symbolic link stands.
+const noFollow = syscall.O_NOFOLLOW
