@@ -62,6 +62,8 @@ func users() map[string][]string {
 		"github.com/goccy/go-yaml":             {"internal/config"},
 		"github.com/opencontainers/image-spec": {"internal/repository", "internal/oci"},
 		"github.com/opencontainers/go-digest":  {"internal/repository", "internal/oci"},
+		"github.com/cespare/xxhash/v2":         {"internal/content"},
+		"github.com/zeebo/xxh3":                {"internal/content"},
 		"github.com/minio/crc64nvme":           {"internal/content", "internal/object"},
 	}
 }

@@ -8,7 +8,9 @@ import (
 	"hash"
 	"hash/crc32"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/minio/crc64nvme"
+	"github.com/zeebo/xxh3"
 
 	"github.com/zot-artifact-store/zas/digest"
 )
@@ -25,6 +27,9 @@ const (
 	CRC32C
 	CRC64NVME
 	SHA512
+	XXHASH64
+	XXHASH3
+	XXHASH128
 
 	hashCount = iota
 )
@@ -49,6 +54,12 @@ func (h Hashes) New() hash.Hash {
 		return crc64nvme.New()
 	case SHA512:
 		return sha512.New()
+	case XXHASH64:
+		return xxhash.New()
+	case XXHASH3:
+		return xxh3.New()
+	case XXHASH128:
+		return xxh3.New128()
 	}
 	return nil
 }

@@ -21,10 +21,17 @@ const (
 	CRC64NVME
 	SHA1
 	SHA256
+	SHA512
+	MD5
+	XXHASH64
+	XXHASH3
+	XXHASH128
 )
 
 // Algorithms is each of them, in the order of their numbers.
-func Algorithms() []Algorithm { return []Algorithm{CRC32, CRC32C, CRC64NVME, SHA1, SHA256} }
+func Algorithms() []Algorithm {
+	return []Algorithm{CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512, MD5, XXHASH64, XXHASH3, XXHASH128}
+}
 
 // algorithmInfo is what sets the algorithms apart; the index is the algorithm.
 var algorithmInfo = [...]struct {
@@ -39,6 +46,11 @@ var algorithmInfo = [...]struct {
 	CRC64NVME: {"CRC64NVME", content.CRC64NVME, 8, crc64NVME, FullObject},
 	SHA1:      {"SHA1", content.SHA1, 20, polynomial{}, Composite},
 	SHA256:    {"SHA256", content.SHA256, 32, polynomial{}, Composite},
+	SHA512:    {"SHA512", content.SHA512, 64, polynomial{}, Composite},
+	MD5:       {"MD5", content.MD5, 16, polynomial{}, Composite},
+	XXHASH64:  {"XXHASH64", content.XXHASH64, 8, polynomial{}, Composite},
+	XXHASH3:   {"XXHASH3", content.XXHASH3, 8, polynomial{}, Composite},
+	XXHASH128: {"XXHASH128", content.XXHASH128, 16, polynomial{}, Composite},
 }
 
 // String is the name in S3's API: `CRC32C`.
@@ -49,7 +61,7 @@ func (a Algorithm) String() string {
 	return algorithmInfo[a].name
 }
 
-// ParseAlgorithm finds an algorithm by its name, in any case; false when it is none of the five.
+// ParseAlgorithm finds an algorithm by its name, in any case; false when it is none of them.
 func ParseAlgorithm(name string) (Algorithm, bool) {
 	for _, a := range Algorithms() {
 		if strings.EqualFold(a.String(), name) {

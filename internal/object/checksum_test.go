@@ -1,6 +1,7 @@
 package object
 
 import (
+	"encoding/hex"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -43,6 +44,20 @@ func TestLongPiecesShiftAsTheirHalvesDo(t *testing.T) {
 				t.Fatalf("x^(%d+%d) is not x^%d times x^%d", a, b, a, b)
 			}
 		})
+	}
+}
+
+// The sums of no bytes, as the specifications of the algorithms have them, and big-endian where they are numbers.
+func TestSumsOfNothing(t *testing.T) {
+	for a, want := range map[Algorithm]string{
+		CRC32: "00000000", CRC32C: "00000000", CRC64NVME: "0000000000000000", MD5: "d41d8cd98f00b204e9800998ecf8427e",
+		SHA1: "da39a3ee5e6b4b0d3255bfef95601890afd80709", SHA256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+		SHA512:   "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e",
+		XXHASH64: "ef46db3751d8e999", XXHASH3: "2d06800538d394c2", XXHASH128: "99aa06d3014798d86001c324468d497f",
+	} {
+		if got := sum(a, nil); hex.EncodeToString(got) != want || len(got) != algorithmInfo[a].size {
+			t.Errorf("%s is %x, want %s", a, got, want)
+		}
 	}
 }
 

@@ -15,8 +15,7 @@ const multipleChecksums = "Expecting a single x-amz-checksum- header. Multiple c
 const checksumPrefix = "X-Amz-Checksum-"
 
 // checksumHeader is the header of each algorithm, by its number, in net/http's canonical form.
-var checksumHeader = func() [6]string {
-	var names [6]string
+var checksumHeader = func() (names [object.XXHASH128 + 1]string) {
 	for _, a := range object.Algorithms() {
 		names[a] = http.CanonicalHeaderKey(checksumPrefix + a.String())
 	}
@@ -55,7 +54,7 @@ func (rq *request) integrity() (in object.Integrity, trailer string, err error) 
 	if named := rq.header.Get("X-Amz-Sdk-Checksum-Algorithm"); named != "" {
 		switch a, ok := object.ParseAlgorithm(named); {
 		case !ok:
-			return in, "", unsupportedAlgorithm(named)
+			return in, "", unsupportedAlgorithm()
 		case in.Algorithm == 0 && in.MD5 == nil:
 			return in, "", fault.BadRequest.Detail("x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.")
 		case in.Algorithm != 0 && in.Algorithm != a:
@@ -65,9 +64,9 @@ func (rq *request) integrity() (in object.Integrity, trailer string, err error) 
 	return in, trailer, nil
 }
 
-func unsupportedAlgorithm(name string) error {
-	return fault.BadRequest.Detail("Checksum algorithm provided is unsupported. Please try again with any of the valid types: "+
-		"[CRC32, CRC32C, CRC64NVME, SHA1, SHA256] (not %s)", name)
+func unsupportedAlgorithm() error {
+	return fault.BadRequest.Detail("Checksum algorithm provided is unsupported. Please try again with any of the valid types: " +
+		"[CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, XXHASH3, XXHASH64]")
 }
 
 // contentMD5 is nil when there is none.
@@ -96,7 +95,7 @@ func (rq *request) checksum() (a object.Algorithm, sum []byte, err error) {
 		one := headerAlgorithm(name)
 		switch {
 		case one == 0:
-			return 0, nil, unsupportedAlgorithm(strings.ToLower(name[len(checksumPrefix):]))
+			return 0, nil, unsupportedAlgorithm()
 		case a != 0 || len(values) > 1:
 			return 0, nil, fault.BadRequest.Detail(multipleChecksums)
 		}

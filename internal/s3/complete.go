@@ -2,6 +2,8 @@ package s3
 
 import (
 	"context"
+	"encoding/xml"
+	"errors"
 	"net/http"
 
 	"github.com/zot-artifact-store/zas/internal/object"
@@ -50,7 +52,20 @@ func (op *completeMultipartUpload) needs() []need {
 }
 
 type completeDocument struct {
-	Part []completePart
+	Part completeParts
+}
+
+type completeParts []completePart
+
+var errTooManyParts = errors.New("more parts than an upload can have")
+
+// UnmarshalXML implements xml.Unmarshaler: it takes one more part, while there may be one more.
+func (l *completeParts) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
+	if len(*l) == object.MaxParts {
+		return errTooManyParts
+	}
+	*l = append(*l, completePart{})
+	return d.DecodeElement(&(*l)[len(*l)-1], &start)
 }
 
 type completePart struct {
@@ -61,6 +76,11 @@ type completePart struct {
 	ChecksumCRC64NVME string
 	ChecksumSHA1      string
 	ChecksumSHA256    string
+	ChecksumSHA512    string
+	ChecksumMD5       string
+	ChecksumXXHASH64  string
+	ChecksumXXHASH3   string
+	ChecksumXXHASH128 string
 }
 
 // part reads the checksum of p. Errors: fault.BadRequest.
@@ -71,7 +91,8 @@ func (p completePart) part() (object.CompletePart, error) {
 		value string
 	}{
 		{object.CRC32, p.ChecksumCRC32}, {object.CRC32C, p.ChecksumCRC32C}, {object.CRC64NVME, p.ChecksumCRC64NVME},
-		{object.SHA1, p.ChecksumSHA1}, {object.SHA256, p.ChecksumSHA256},
+		{object.SHA1, p.ChecksumSHA1}, {object.SHA256, p.ChecksumSHA256}, {object.SHA512, p.ChecksumSHA512}, {object.MD5, p.ChecksumMD5},
+		{object.XXHASH64, p.ChecksumXXHASH64}, {object.XXHASH3, p.ChecksumXXHASH3}, {object.XXHASH128, p.ChecksumXXHASH128},
 	} {
 		if one.value == "" {
 			continue

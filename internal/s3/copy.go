@@ -86,7 +86,7 @@ func (rq *request) algorithm() (object.Algorithm, error) {
 	}
 	a, ok := object.ParseAlgorithm(name)
 	if !ok {
-		return 0, unsupportedAlgorithm(name)
+		return 0, unsupportedAlgorithm()
 	}
 	return a, nil
 }
