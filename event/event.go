@@ -17,7 +17,7 @@ type Kind string
 const (
 	BucketCreated    Kind = "bucket.created"
 	BucketDeleted    Kind = "bucket.deleted"
-	BucketChanged    Kind = "bucket.changed" // its versioning, lock or settings
+	BucketChanged    Kind = "bucket.changed" // its versioning, lock or settings: of these Key names the sub-resource
 	ObjectCreated    Kind = "object.created"
 	ObjectDeleted    Kind = "object.deleted"
 	ObjectMarked     Kind = "object.marked"  // a delete marker hides the key

@@ -146,6 +146,8 @@ var (
 		"the parts are not in ascending order", "list the parts by ascending number")
 	TagsInvalid = define("tags-invalid", Invalid, Never,
 		"the tags are not valid", "correct the tag that the message names: keys of 1 to 128 characters, each once, values of up to 256")
+	TagsTooMany = define("tags-too-many", Invalid, Never,
+		"there are more tags than allowed", "set fewer: 10 of an object, 50 of a bucket")
 	TagsNotFound = define("tags-not-found", NotFound, Never,
 		"there are no tags", "set tags first")
 	ObjectLocked = define("object-locked", Denied, Never,
@@ -160,6 +162,30 @@ var (
 		"the bucket's versioning does not allow this", "enable versioning before object lock, and leave it enabled")
 	CopyOntoItself = define("copy-onto-itself", Invalid, Never,
 		"an object cannot be copied onto itself without a change", "change metadata or destination")
+)
+
+// Settings of buckets.
+var (
+	CORSNotFound = define("cors-not-found", NotFound, Never,
+		"the bucket has no CORS configuration", "set one first")
+	CORSRequestInvalid = define("cors-request-invalid", Invalid, Never,
+		"the preflight request is not valid", "send Origin and Access-Control-Request-Method")
+	CORSForbidden = define("cors-forbidden", Denied, Never,
+		"the bucket does not allow this cross-origin request", "add origin, method and headers to the CORS configuration of the bucket")
+	PublicAccessBlockNotFound = define("public-access-block-not-found", NotFound, Never,
+		"the bucket has no public access block", "set one first")
+	OwnershipNotFound = define("ownership-controls-not-found", NotFound, Never,
+		"the bucket has no ownership controls", "set BucketOwnerEnforced")
+	ACLUnsupported = define("acl-unsupported", Invalid, Never,
+		"the bucket does not allow access control lists", "leave the list out; rights are given by the server's authorization")
+	BucketACLInvalid = define("bucket-acl-invalid", Invalid, Never,
+		"a bucket cannot be created with access control lists", "leave the list out, or send private")
+	EncryptionNotFound = define("encryption-not-found", NotFound, Never,
+		"the bucket has no encryption configuration: what is stored is not encrypted", "encrypt the volume, or the content before it is sent")
+	PolicyNotFound = define("policy-not-found", NotFound, Never,
+		"the bucket has no policy", "rights are given by the server's authorization")
+	LifecycleNotFound = define("lifecycle-not-found", NotFound, Never,
+		"the bucket has no lifecycle configuration", "set one first")
 )
 
 // Repositories, manifests, blobs and upload sessions.

@@ -81,12 +81,17 @@ type CreateBucketRequest struct {
 	By       Actor
 	Bucket   string
 	Lockable bool // with object lock, which comes with versioning
+	Tags     []Tag
 }
 
 // CreateBucket makes a bucket, or gives a bucket's face to a repository that the actor owns (S3 API, "CreateBucket").
-// Errors: fault.BucketNameInvalid; fault.BucketOwned when the actor has it already; fault.BucketExists when the name is somebody else's.
+// Errors: fault.BucketNameInvalid; fault.BucketOwned when the actor has it already; fault.BucketExists when the name is somebody else's;
+// those of CheckTags.
 func (s *Service) CreateBucket(ctx context.Context, req CreateBucketRequest) error {
 	if err := repository.CheckBucket(req.Bucket); err != nil {
+		return err
+	}
+	if err := CheckTags(req.Tags, MaxBucketTags); err != nil {
 		return err
 	}
 	for {
@@ -110,7 +115,8 @@ func (s *Service) createBucket(ctx context.Context, req CreateBucketRequest) err
 		row.Versioning = Versioned
 	}
 	name, bucket, own := repository.Names.Key(req.Bucket), buckets.Key(req.Bucket), owned.Key(row.Owner, req.Bucket)
-	return s.meta.Update(ctx, meta.LockSet{}.Write(name, bucket, own), func(tx meta.Tx) error {
+	set := settings.Key(req.Bucket)
+	return s.meta.Update(ctx, meta.LockSet{}.Write(name, bucket, own, set), func(tx meta.Tx) error {
 		taken, found, err := repository.Names.Find(ctx, tx, req.Bucket)
 		switch {
 		case err != nil:
@@ -128,6 +134,7 @@ func (s *Service) createBucket(ctx context.Context, req CreateBucketRequest) err
 		return errors.Join(
 			repository.Names.PutKey(tx, name, taken),
 			buckets.PutKey(tx, bucket, row),
+			putSettings(tx, set, &Settings{Tags: req.Tags}),
 			owned.PutKey(tx, own, ownedRow{Created: row.Created}),
 			event.Record(tx, event.Event{
 				Kind: event.BucketCreated, Time: event.At(now), Principal: req.By.Principal, Request: req.By.Request, Name: req.Bucket,
@@ -197,14 +204,14 @@ func (s *Service) DeleteBucket(ctx context.Context, req DeleteBucketRequest) err
 		if err != nil {
 			return meta.Step{}, err
 		}
-		bucket, own := buckets.Key(req.Bucket), owned.Key(row.Owner, req.Bucket)
-		locks := meta.LockSet{}.Write(bucket, own).
+		bucket, own, set := buckets.Key(req.Bucket), owned.Key(row.Owner, req.Bucket), settings.Key(req.Bucket)
+		locks := meta.LockSet{}.Write(bucket, own, set).
 			Guard(objects.Guard(req.Bucket), markers.Guard(req.Bucket), history.Guard(req.Bucket), uploads.Guard(req.Bucket))
 		remove := meta.Step{Locks: locks, Do: func(ctx context.Context, tx meta.Tx) error {
 			if err := noObjects(ctx, tx, req.Bucket); err != nil {
 				return err
 			}
-			return errors.Join(tx.Delete(bucket), tx.Delete(own), event.Record(tx, event.Event{
+			return errors.Join(tx.Delete(bucket), tx.Delete(own), tx.Delete(set), event.Record(tx, event.Event{
 				Kind: event.BucketDeleted, Time: event.At(now), Principal: req.By.Principal, Request: req.By.Request, Name: req.Bucket,
 			}))
 		}}

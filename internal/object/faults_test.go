@@ -99,6 +99,9 @@ func verbs() map[string]verb {
 	for name, v := range uploadVerbs() {
 		all[name] = v
 	}
+	for name, v := range settingVerbs() {
+		all[name] = v
+	}
 	for name, v := range versionVerbs() {
 		all[name] = v
 	}

@@ -26,13 +26,13 @@ const (
 	maxTagValue = 256
 )
 
-// CheckTags reports fault.TagsInvalid for tags that S3 does not accept, and fault.BadRequest for more than most.
+// CheckTags reports fault.TagsInvalid for tags that S3 does not accept, and fault.TagsTooMany for more than most.
 func CheckTags(tags []Tag, most int) error {
 	if len(tags) > most {
 		if most == MaxObjectTags {
-			return fault.BadRequest.Detail("Object tags cannot be greater than %d", most)
+			return fault.TagsTooMany.Detail("Object tags cannot be greater than %d", most)
 		}
-		return fault.BadRequest.Detail("Bucket tag count cannot be greater than %d", most)
+		return fault.TagsTooMany.Detail("Bucket tag count cannot be greater than %d", most)
 	}
 	seen := make(map[string]bool, len(tags))
 	for _, t := range tags {

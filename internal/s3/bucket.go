@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/zot-artifact-store/zas/auth/sigv4"
 	"github.com/zot-artifact-store/zas/fault"
 	"github.com/zot-artifact-store/zas/internal/object"
+	"github.com/zot-artifact-store/zas/internal/repository"
 
 	"github.com/zot-artifact-store/zas/auth"
 )
@@ -16,8 +18,8 @@ import (
 // listBuckets is ListBuckets.
 type listBuckets struct {
 	prefix string
-	token  string // as sent
-	after  string
+	after  string // continuation-token: the name of the last bucket of the page before
+	region string
 	limit  int
 }
 
@@ -25,15 +27,18 @@ type listBuckets struct {
 const maxBuckets = 10_000
 
 func parseListBuckets(rq *request) (operation, error) {
-	op := &listBuckets{prefix: rq.query.get("prefix"), token: rq.query.get("continuation-token")}
-	var err error
-	if op.limit, err = rq.count("max-buckets", maxBuckets); err != nil {
-		return nil, err
+	op := &listBuckets{
+		prefix: rq.query.get("prefix"), after: rq.query.get("continuation-token"), region: rq.query.get("bucket-region"), limit: maxBuckets,
 	}
-	if op.token != "" {
-		if op.after, err = readToken(op.token); err != nil {
-			return nil, err
+	if op.after != "" && repository.CheckBucket(op.after) != nil {
+		return nil, fault.ArgumentInvalid.Detail("The continuation token provided is incorrect")
+	}
+	if value := rq.query.get("max-buckets"); value != "" {
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 1 || n > maxBuckets {
+			return nil, fault.ArgumentInvalid.Detail("Argument max-buckets must be an integer between 1 and %d.", maxBuckets)
 		}
+		op.limit = n
 	}
 	return op, nil
 }
@@ -45,11 +50,16 @@ func (*listBuckets) needs() []need {
 }
 
 func (op *listBuckets) serve(ctx context.Context, c *call) error {
-	list, more, err := c.o.Objects.ListBuckets(ctx, object.ListBucketsRequest{
-		Owner: c.by.ID, Prefix: op.prefix, After: op.after, Limit: op.limit,
-	})
-	if err != nil {
-		return err
+	var list []object.Bucket
+	var more bool
+	if op.region == "" || op.region == c.o.Region {
+		var err error
+		list, more, err = c.o.Objects.ListBuckets(ctx, object.ListBucketsRequest{
+			Owner: c.by.ID, Prefix: op.prefix, After: op.after, Limit: op.limit,
+		})
+		if err != nil {
+			return err
+		}
 	}
 	x := newXML("ListAllMyBucketsResult", namespace)
 	x.owner("Owner", c.by.ID)
@@ -64,7 +74,7 @@ func (op *listBuckets) serve(ctx context.Context, c *call) error {
 	x.close("Buckets")
 	x.optional("Prefix", op.prefix)
 	if more && len(list) > 0 {
-		x.text("ContinuationToken", makeToken(list[len(list)-1].Name))
+		x.text("ContinuationToken", list[len(list)-1].Name)
 	}
 	x.send(c.w, http.StatusOK)
 	return nil
@@ -105,7 +115,7 @@ type createBucketConfiguration struct {
 	LocationConstraint string
 	Location           *struct{}
 	Bucket             *struct{}
-	Tags               struct{ Tag []struct{} }
+	Tags               struct{ Tag []tagElement }
 }
 
 func (op *createBucket) serve(ctx context.Context, c *call) error {
@@ -116,13 +126,17 @@ func (op *createBucket) serve(ctx context.Context, c *call) error {
 		}
 	}
 	switch {
-	case config.Location != nil || config.Bucket != nil || len(config.Tags.Tag) > 0:
+	case config.Location != nil || config.Bucket != nil:
 		return fault.NotImplemented
 	case config.LocationConstraint != "" && config.LocationConstraint != c.o.Region:
 		return fault.LocationInvalid.Detail("The %s location constraint is incompatible for the region specific endpoint this request was sent to.",
 			config.LocationConstraint)
 	}
-	err := c.o.Objects.CreateBucket(ctx, object.CreateBucketRequest{By: c.actor(), Bucket: op.bucket, Lockable: op.lockable})
+	tags, err := tagsOf(config.Tags.Tag)
+	if err != nil {
+		return err
+	}
+	err = c.o.Objects.CreateBucket(ctx, object.CreateBucketRequest{By: c.actor(), Bucket: op.bucket, Lockable: op.lockable, Tags: tags})
 	if errors.Is(err, fault.BucketOwned) && c.o.Region == sigv4.DefaultRegion {
 		err = nil // S3 answers so in its first region, and clients rely on it
 	}
@@ -130,8 +144,14 @@ func (op *createBucket) serve(ctx context.Context, c *call) error {
 		return err
 	}
 	c.w.Header()["Location"] = []string{"/" + op.bucket}
+	c.setARN(op.bucket)
 	c.empty(http.StatusOK)
 	return nil
+}
+
+// setARN tells the bucket's name in the form of Amazon's resource names.
+func (c *call) setARN(bucket string) {
+	c.w.Header()["X-Amz-Bucket-Arn"] = []string{"arn:aws:s3:::" + bucket}
 }
 
 // empty answers without a body.
@@ -156,6 +176,7 @@ func (op *headBucket) serve(ctx context.Context, c *call) error {
 		return err
 	}
 	c.w.Header()["X-Amz-Bucket-Region"] = []string{c.o.Region}
+	c.setARN(op.bucket)
 	c.w.WriteHeader(http.StatusOK)
 	return nil
 }

@@ -85,7 +85,8 @@ var answers = map[*fault.Code]answer{
 		"The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."},
 	fault.PartOrderInvalid:   {"InvalidPartOrder", 400, "The list of parts was not in ascending order. Parts must be ordered by part number."},
 	fault.TagsInvalid:        {"InvalidTag", 400, ""},
-	fault.TagsNotFound:       {"NoSuchTagSet", 404, "The TagSet does not exist"},
+	fault.TagsTooMany:        {"BadRequest", 400, ""},
+	fault.TagsNotFound:       {"NoSuchTagSet", 404, "The TagSet does not exist."},
 	fault.ObjectLocked:       {"AccessDenied", 403, "Access Denied because object protected by object lock."},
 	fault.LockMissing:        {"InvalidRequest", 400, "Bucket is missing Object Lock Configuration"},
 	fault.LockNotFound:       {"ObjectLockConfigurationNotFoundError", 404, "Object Lock configuration does not exist for this bucket"},
@@ -93,6 +94,19 @@ var answers = map[*fault.Code]answer{
 	fault.BucketStateInvalid: {"InvalidBucketState", 409, "The request is not valid with the current state of the bucket."},
 	fault.CopyOntoItself: {"InvalidRequest", 400, "This copy request is illegal because it is trying to copy an object to itself without changing " +
 		"the object's metadata, storage class, website redirect location or encryption attributes."},
+
+	fault.CORSNotFound:       {"NoSuchCORSConfiguration", 404, "The CORS configuration does not exist"},
+	fault.CORSRequestInvalid: {"BadRequest", 400, ""},
+	fault.CORSForbidden: {"AccessForbidden", 403, "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, " +
+		"request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec."},
+	fault.PublicAccessBlockNotFound: {"NoSuchPublicAccessBlockConfiguration", 404, "The public access block configuration was not found"},
+	fault.OwnershipNotFound:         {"OwnershipControlsNotFoundError", 404, "The bucket ownership controls were not found."},
+	fault.ACLUnsupported:            {"AccessControlListNotSupported", 400, "The bucket does not allow ACLs."},
+	fault.BucketACLInvalid: {"InvalidBucketAclWithObjectOwnership", 400,
+		"Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"},
+	fault.EncryptionNotFound: {"ServerSideEncryptionConfigurationNotFoundError", 404, "The server side encryption configuration was not found"},
+	fault.PolicyNotFound:     {"NoSuchBucketPolicy", 404, "The bucket policy does not exist."},
+	fault.LifecycleNotFound:  {"NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist"},
 
 	fault.RepositoryNameInvalid: {"InvalidArgument", 400, ""},
 	fault.RepositoryNotFound:    {"NoSuchBucket", 404, ""},
@@ -161,7 +175,9 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 func (d *document) subject(f *fault.Error) {
 	name := "Subject"
 	switch f.Code {
-	case fault.BucketNotFound, fault.BucketNameInvalid, fault.BucketExists, fault.BucketOwned, fault.BucketNotEmpty:
+	case fault.BucketNotFound, fault.BucketNameInvalid, fault.BucketExists, fault.BucketOwned, fault.BucketNotEmpty,
+		fault.TagsNotFound, fault.CORSNotFound, fault.PublicAccessBlockNotFound, fault.OwnershipNotFound, fault.EncryptionNotFound,
+		fault.PolicyNotFound, fault.LifecycleNotFound:
 		name = "BucketName"
 	case fault.KeyNotFound, fault.VersionNotFound:
 		name = "Key"

@@ -85,6 +85,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		header["X-Amz-Request-Id"] = []string{c.id}
 	}
 	header["X-Amz-Id-2"] = []string{hostID}
+	c.crossOrigin()
 	if err := c.serve(); err != nil {
 		c.observer.SetError(err)
 		Fail(w, r, err)
@@ -109,6 +110,9 @@ func newRequestID() string {
 // serve authenticates, parses, authorizes and does what the request asks for. Authentication comes first: it makes headers of what
 // presigned URLs carry in their query, and whoever is not known learns nothing about the request's form.
 func (c *call) serve() error {
+	if c.r.Method == http.MethodOptions {
+		return c.preflight()
+	}
 	if err := c.authenticate(); err != nil {
 		_, _ = c.parse() // for the operation's name in log and metrics
 		return err

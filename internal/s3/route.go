@@ -76,6 +76,8 @@ var routes = map[route]parser{
 	{http.MethodGet, atBucket, "list-type"}: parseListObjectsV2,
 	{http.MethodGet, atBucket, "location"}:  parseGetBucketLocation,
 	{http.MethodGet, atBucket, "uploads"}:   parseListMultipartUploads,
+	{http.MethodGet, atBucket, "acl"}:       parseACL,
+	{http.MethodPut, atBucket, "acl"}:       parseACL,
 	{http.MethodPost, atBucket, "delete"}:   parseDeleteObjects,
 
 	{http.MethodGet, atBucket, "versioning"}:  parseGetBucketVersioning,
@@ -86,6 +88,8 @@ var routes = map[route]parser{
 
 	{http.MethodGet, atObject, ""}:                   parseGetObject,
 	{http.MethodHead, atObject, ""}:                  parseGetObject,
+	{http.MethodGet, atObject, "acl"}:                parseACL,
+	{http.MethodPut, atObject, "acl"}:                parseACL,
 	{http.MethodPut, atObject, ""}:                   parsePutObject,
 	{http.MethodPut, atObject, copying}:              parseCopyObject,
 	{http.MethodDelete, atObject, ""}:                parseDeleteObject,
@@ -109,19 +113,17 @@ var routes = map[route]parser{
 // Any other without a value, or of this API's known sub-resources, asks for an operation that does not exist here: it is refused, never
 // taken for a plain read or write.
 var (
-	selectors = set("delete", "legal-hold", "list-type", "location", "object-lock", "retention", "tagging", "uploadId", "uploads",
-		"versioning", "versions")
+	selectors = set("acl", "cors", "delete", "encryption", "legal-hold", "lifecycle", "list-type", "location", "object-lock", "ownershipControls",
+		"policy", "policyStatus", "publicAccessBlock", "retention", "tagging", "uploadId", "uploads", "versioning", "versions")
 
 	parameters = set("bucket-region", "continuation-token", "delimiter", "encoding-type", "fetch-owner", "key-marker", "marker",
 		"max-buckets", "max-keys", "max-parts", "max-uploads", "part-number-marker", "partNumber", "prefix", "response-cache-control",
 		"response-content-disposition", "response-content-encoding", "response-content-language", "response-content-type",
 		"response-expires", "start-after", "upload-id-marker", "version-id-marker", "versionId", "x-id")
 
-	absent = set("abac", "accelerate", "acl", "analytics", "annotation", "append", "attributes", "cors", "encryption",
-		"intelligent-tiering", "inventory", "lifecycle", "logging", "metadataConfiguration", "metadataInventoryTable",
-		"metadataJournalTable", "metadataTable", "metrics", "notification", "ownershipControls", "policy", "policyStatus",
-		"publicAccessBlock", "renameObject", "replication", "requestPayment", "restore", "select", "select-type", "session",
-		"torrent", "website")
+	absent = set("abac", "accelerate", "analytics", "annotation", "append", "attributes", "intelligent-tiering", "inventory", "logging",
+		"metadataConfiguration", "metadataInventoryTable", "metadataJournalTable", "metadataTable", "metrics", "notification",
+		"renameObject", "replication", "requestPayment", "restore", "select", "select-type", "session", "torrent", "website")
 )
 
 func set(names ...string) map[string]bool {
@@ -150,11 +152,21 @@ func parse(rq *request) (operation, error) {
 	if err := rq.checkHeaders(); err != nil {
 		return nil, err
 	}
+	if sub != "acl" {
+		if err := rq.checkACL(); err != nil {
+			return nil, err
+		}
+	}
 	if rq.method == http.MethodPut && rq.header.Get("X-Amz-Copy-Source") != "" {
 		sub += copying
 	}
 	p, ok := routes[route{rq.method, rq.level(), sub}]
+	set, isSetting := bucketSettings[sub]
 	switch {
+	case isSetting && rq.level() == atBucket:
+		return set.parse(rq, sub)
+	case isSetting && !ok:
+		return nil, fault.NotImplemented.With("?"+sub, nil)
 	case ok:
 		op, err := p(rq)
 		if err != nil {
@@ -194,31 +206,54 @@ func (rq *request) checkHeaders() error {
 		}
 		value := strings.Join(values, ",")
 		switch name {
-		case "X-Amz-Acl":
-			if value == "private" || value == "bucket-owner-full-control" || value == "bucket-owner-read" || value == "" {
-				continue
-			}
 		case "X-Amz-Storage-Class":
 			if value == "STANDARD" || value == "" {
 				continue
 			}
 			return fault.ArgumentInvalid.Detail("The storage class you specified is not valid: %s", value)
 		case "X-Amz-Object-Ownership":
-			if value == "BucketOwnerEnforced" {
-				continue
+			if err := checkOwnership(value); err != nil {
+				return err
 			}
+			continue
 		case "X-Amz-Website-Redirect-Location", "X-Amz-Write-Offset-Bytes", "X-Amz-Mfa":
 			if value == "" {
 				continue
 			}
 		default:
-			if !hasAnyPrefix(name, "X-Amz-Server-Side-Encryption", "X-Amz-Copy-Source-Server-Side-Encryption", "X-Amz-Grant-") {
+			if !hasAnyPrefix(name, "X-Amz-Server-Side-Encryption", "X-Amz-Copy-Source-Server-Side-Encryption") {
 				continue
 			}
 		}
 		return fault.NotImplemented.Detail("A header you provided implies functionality that is not implemented: %s", strings.ToLower(name))
 	}
 	return nil
+}
+
+// checkOwnership reads x-amz-object-ownership. Errors: fault.ArgumentInvalid, fault.NotImplemented.
+func checkOwnership(kind string) error {
+	switch kind {
+	case ownerEnforced, "":
+		return nil
+	case "BucketOwnerPreferred", "ObjectWriter":
+		return ownershipUnsupported(kind)
+	}
+	return fault.ArgumentInvalid.Detail("Invalid x-amz-object-ownership header: %s", kind)
+}
+
+// checkACL refuses access control lists that come with something to create. Errors: fault.ArgumentInvalid, fault.BucketACLInvalid,
+// fault.ACLUnsupported.
+func (rq *request) checkACL() error {
+	canned := rq.header.Get("X-Amz-Acl")
+	switch {
+	case canned != "" && !cannedACL(canned):
+		return fault.ArgumentInvalid.Detail("Invalid x-amz-acl header: %s", canned)
+	case ownersACL(canned) && !rq.grants():
+		return nil
+	case rq.level() == atBucket:
+		return fault.BucketACLInvalid
+	}
+	return fault.ACLUnsupported
 }
 
 func hasAnyPrefix(s string, prefixes ...string) bool {

@@ -21,8 +21,13 @@ func (doc *taggingDocument) tags() ([]object.Tag, error) {
 	if doc.TagSet == nil {
 		return nil, fault.MalformedXML
 	}
-	tags := make([]object.Tag, len(doc.TagSet.Tag))
-	for i, t := range doc.TagSet.Tag {
+	return tagsOf(doc.TagSet.Tag)
+}
+
+// tagsOf reads the elements of a list of tags. Errors: fault.MalformedXML.
+func tagsOf(list []tagElement) ([]object.Tag, error) {
+	tags := make([]object.Tag, len(list))
+	for i, t := range list {
 		if t.Key == nil || t.Value == nil {
 			return nil, fault.MalformedXML
 		}
@@ -36,13 +41,17 @@ func newTagging(tags []object.Tag) *document {
 	x := newXML("Tagging", namespace)
 	x.open("TagSet")
 	for _, t := range tags {
-		x.open("Tag")
-		x.text("Key", t.Key)
-		x.text("Value", t.Value)
-		x.close("Tag")
+		x.tag(t)
 	}
 	x.close("TagSet")
 	return x
+}
+
+func (d *document) tag(t object.Tag) {
+	d.open("Tag")
+	d.text("Key", t.Key)
+	d.text("Value", t.Value)
+	d.close("Tag")
 }
 
 func onVersion(action auth.Action, ref object.VersionRef) []need {
