@@ -44,6 +44,10 @@ var (
 		"the signature does not match the request", "check the secret key, and that no proxy changed the path, query or signed headers")
 	PasswordMismatch = define("password-mismatch", Unauthenticated, Never,
 		"the user name or password is wrong", "check user name and password")
+	BearerInvalid = define("bearer-token-invalid", Unauthenticated, Never,
+		"the bearer token is not valid here, or has expired", "get a new token from the realm that the challenge names")
+	BearerScope = define("bearer-token-scope", Unauthenticated, Never,
+		"the bearer token was not issued for this", "get a token for the scope that the challenge names")
 	ClockSkewed = define("clock-skewed", Unauthenticated, Never,
 		"the request's time differs from the server's by more than 15 minutes", "set the client's clock")
 	Expired = define("signature-expired", Denied, Never,

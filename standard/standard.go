@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/zot-artifact-store/zas/auth/sigv4"
+	"github.com/zot-artifact-store/zas/auth/token"
 	"github.com/zot-artifact-store/zas/internal/oci"
 	"github.com/zot-artifact-store/zas/internal/s3"
 	"github.com/zot-artifact-store/zas/internal/server"
@@ -37,20 +38,26 @@ func growsS3(r *http.Request) bool {
 
 // ociConfig is `extensions.oci`.
 type ociConfig struct {
-	Realm string `json:"realm"` // of the Basic challenge
+	Realm string `json:"realm"` // of the Basic challenge, and the service of the Bearer challenge
 }
 
-// newOCI is the OCI distribution protocol, below /v2.
+// newOCI is the OCI distribution protocol, below /v2, with its tokens.
 func newOCI(h module.Host[server.Given], c ociConfig) (server.Protocol, error) {
+	key, err := h.Given.Key("registry tokens, form 1")
+	if err != nil {
+		return server.Protocol{}, err
+	}
 	handler := oci.New(oci.Options{
 		Repositories: h.Given.Repositories, Passwords: h.Given.Passwords, Authorizer: h.Given.Policy, Realm: c.Realm, Logger: h.Logger,
+		Tokens: token.New(key, h.Given.Now), Bearer: h.Given.Policy.PullsAnonymously(), ExternalURL: h.Given.ExternalURL,
 	})
 	matches := func(r *http.Request) bool {
 		path := r.URL.EscapedPath()
-		return path == "/v2" || strings.HasPrefix(path, "/v2/")
+		return path == "/v2" || strings.HasPrefix(path, "/v2/") || path == oci.TokenPath
 	}
 	grows := func(r *http.Request) bool {
-		return r.Method == http.MethodPut || r.Method == http.MethodPatch || r.Method == http.MethodPost
+		writes := r.Method == http.MethodPut || r.Method == http.MethodPatch || r.Method == http.MethodPost
+		return writes && r.URL.Path != oci.TokenPath
 	}
 	return server.Protocol{Name: h.Name, Handler: handler, Matches: matches, Grows: grows, Fail: handler.Fail}, nil
 }

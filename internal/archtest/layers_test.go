@@ -19,7 +19,7 @@ func layers() []layer {
 	return []layer{
 		{"words", []string{"digest", "fault", "module", "pattern"}, nil},
 		{"ports", []string{"extent", "meta", "auth", "event"}, []string{"words"}},
-		{"adapters", []string{"extent/fileextent", "meta/pebblemeta", "auth/sigv4", "auth/policy"}, []string{"words", "ports"}},
+		{"adapters", []string{"extent/fileextent", "meta/pebblemeta", "auth/sigv4", "auth/policy", "auth/token"}, []string{"words", "ports"}},
 		{"contracts", []string{"extent/extenttest", "meta/metatest"}, []string{"words", "ports"}},
 		{"domain", []string{"internal/artifact", "internal/jobs", "internal/content", "internal/repository", "internal/object", "internal/usage"},
 			[]string{"words", "ports"}},
@@ -41,6 +41,7 @@ func siblings() map[string][]string {
 		"internal/object":     {"internal/artifact", "internal/content", "internal/repository", "internal/jobs"}, // a bucket is a repository with keys
 		"internal/usage":      {"internal/jobs"},                                                                 // it is folded at an interval
 		"internal/s3":         {"auth/sigv4"},                                                                    // the signature is part of the protocol
+		"internal/oci":        {"auth/token"},                                                                    // so are tokens
 		"internal/server":     {"internal/config", "internal/telemetry"},
 		"internal/reference":  {"internal/config"},
 		"internal/cli":        {"internal/config", "internal/telemetry", "internal/server", "internal/demo"},

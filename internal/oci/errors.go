@@ -116,7 +116,7 @@ func (h *Handler) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	switch f.status {
 	case http.StatusUnauthorized:
-		header.Set("Www-Authenticate", "Basic realm="+strconv.Quote(h.o.Realm)+`, charset="UTF-8"`)
+		header.Set("Www-Authenticate", h.challenge(r, err))
 	case http.StatusMethodNotAllowed:
 		if e.Subject != "" {
 			header.Set("Allow", e.Subject)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/zot-artifact-store/zas/auth"
+	"github.com/zot-artifact-store/zas/auth/token"
 	"github.com/zot-artifact-store/zas/fault"
 	"github.com/zot-artifact-store/zas/internal/repository"
 )
@@ -18,11 +19,14 @@ type Options struct {
 	Repositories *repository.Service
 	Passwords    auth.Passwords
 	Authorizer   auth.Authorizer
-	Realm        string       // of the Basic challenge; empty: zas
-	Logger       *slog.Logger // for errors whose response writer does not log them itself; may be nil
+	Tokens       *token.Service // the tokens of TokenPath; nil: there are none
+	Bearer       bool           // tell clients to get a token; else to send Basic credentials
+	ExternalURL  string         // the server's URL without a slash at its end, for clients that need one; empty: the one that they used
+	Realm        string         // of the challenges; empty: zas
+	Logger       *slog.Logger   // for errors whose response writer does not log them itself; may be nil
 }
 
-// Handler answers everything under /v2/.
+// Handler answers everything under /v2/, and TokenPath.
 type Handler struct{ o Options }
 
 var _ http.Handler = (*Handler)(nil)
@@ -59,6 +63,8 @@ type exchange struct {
 	r   *http.Request
 	who auth.Principal
 	by  repository.Actor
+	// grant is what the caller's token says; nil: the caller has sent credentials, or nothing.
+	grant *token.Grant
 }
 
 // ServeHTTP implements http.Handler.
@@ -92,35 +98,59 @@ func (h *Handler) serve(told observer, w *answer, r *http.Request) error {
 		return err
 	}
 	told.SetOperation(op.name())
-	who, err := h.authenticate(r)
-	if err != nil {
+	x := &exchange{Handler: h, w: w, r: r}
+	if err := x.authenticate(); err != nil {
 		return err
 	}
-	told.SetPrincipal(who.ID)
-	action, resource := op.needs()
-	if err := h.o.Authorizer.Authorize(r.Context(), who, action, resource); err != nil {
-		return err
+	told.SetPrincipal(x.who.ID)
+	if action, resource := op.needs(); action != "" {
+		if err := h.o.Authorizer.Authorize(r.Context(), x.who, action, resource); err != nil {
+			return err
+		}
+		if !covers(x.grant, action, resource) {
+			return fault.BearerScope
+		}
 	}
-	by := repository.Actor{Principal: who.ID, Request: w.Header().Get("X-Request-Id")}
-	return op.serve(&exchange{Handler: h, w: w, r: r, who: who, by: by})
+	x.by = repository.Actor{Principal: x.who.ID, Request: w.Header().Get("X-Request-Id")}
+	return op.serve(x)
 }
 
-// authenticate says who makes the request: nobody without an Authorization header, which then must be Basic (RFC 7617).
-// Errors: fault.CredentialsMalformed, fault.PasswordMismatch.
-func (h *Handler) authenticate(r *http.Request) (auth.Principal, error) {
-	if r.Header.Get("Authorization") == "" {
-		return auth.Principal{}, nil
+// authenticate finds out who makes the request: nobody without an Authorization header, which then must be Basic (RFC 7617) or
+// Bearer (RFC 6750) with a token from TokenPath. Errors: fault.CredentialsMalformed, fault.PasswordMismatch, fault.BearerInvalid.
+func (x *exchange) authenticate() error {
+	lines := x.r.Header["Authorization"]
+	if len(lines) == 0 {
+		return nil
 	}
-	user, password, ok := r.BasicAuth()
+	if len(lines) > 1 {
+		return fault.CredentialsMalformed.Detail("there is more than one Authorization header")
+	}
+	scheme, rest, _ := strings.Cut(lines[0], " ")
+	if strings.EqualFold(scheme, "bearer") && x.o.Tokens != nil && x.r.URL.Path != TokenPath {
+		grant, err := x.o.Tokens.Verify(strings.TrimSpace(rest))
+		if err != nil {
+			return err
+		}
+		x.who, x.grant = grant.Principal, &grant
+		return nil
+	}
+	user, password, ok := x.r.BasicAuth()
 	if !ok {
-		return auth.Principal{}, fault.CredentialsMalformed.Detail("only Basic credentials are understood here")
+		return fault.CredentialsMalformed.Detail("only Basic credentials and tokens from %s are understood here", TokenPath)
 	}
-	return h.o.Passwords.Check(r.Context(), user, password)
+	var err error
+	x.who, err = x.o.Passwords.Check(x.r.Context(), user, password)
+	return err
 }
 
-// may says whether the caller may do a to repo.
-func (x *exchange) may(a auth.Action, repo string) bool {
+// allowed says whether the caller may do a to repo, whatever the token was issued for.
+func (x *exchange) allowed(a auth.Action, repo string) bool {
 	return x.o.Authorizer.Authorize(x.r.Context(), x.who, a, on{repo}.resource()) == nil
+}
+
+// may says whether the caller may do a to repo with this request.
+func (x *exchange) may(a auth.Action, repo string) bool {
+	return covers(x.grant, a, on{repo}.resource()) && x.allowed(a, repo)
 }
 
 // log is for response writers that do not log errors: those that the operator must see.

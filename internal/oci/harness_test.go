@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/zot-artifact-store/zas/auth"
+	"github.com/zot-artifact-store/zas/auth/token"
 	"github.com/zot-artifact-store/zas/digest"
 	"github.com/zot-artifact-store/zas/extent/fileextent"
 	"github.com/zot-artifact-store/zas/fault"
@@ -27,8 +28,8 @@ import (
 const inlineMax = 1 << 10
 
 // server is the protocol over the real domain, answering on a socket. Its users are root, who may do everything, reader, who may only pull, and
-// from repositories beneath public alone, and bob, who may pull and push beneath bob. In repositories beneath frozen, tags that begin with v are
-// immutable; manifests of repositories beneath mirror may be sparse.
+// from repositories beneath public alone, bob, who may pull and push beneath bob, and anybody, who may pull beneath open. In repositories beneath
+// frozen, tags that begin with v are immutable; manifests of repositories beneath mirror may be sparse.
 type server struct {
 	*httptest.Server
 	t       testing.TB
@@ -38,10 +39,15 @@ type server struct {
 	content *content.Store
 	now     time.Time
 	wrap    func(http.ResponseWriter) http.ResponseWriter // of each response; may be nil
+
+	bearer   bool   // tell clients to get tokens
+	external string // URL
 }
 
-func newServer(t testing.TB) *server {
-	s := &server{t: t, fs: vfs.NewMem(), dir: t.TempDir(), now: time.Unix(1_800_000_000, 0)}
+func newServer(t testing.TB) *server { return newServerWith(t, &server{}) }
+
+func newServerWith(t testing.TB, s *server) *server {
+	s.t, s.fs, s.dir, s.now = t, vfs.NewMem(), t.TempDir(), time.Unix(1_800_000_000, 0)
 	s.start()
 	t.Cleanup(s.stop)
 	return s
@@ -58,6 +64,7 @@ func (s *server) start() {
 	s.meta, s.content = m, c
 	h := oci.New(oci.Options{
 		Repositories: repository.New(c, rules(s.t)), Passwords: passwords{}, Authorizer: policy{}, Realm: `the "realm"`,
+		Tokens: token.New(make([]byte, 32), func() time.Time { return s.now }), Bearer: s.bearer, ExternalURL: s.external,
 	})
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.wrap != nil {
@@ -115,6 +122,9 @@ func (policy) Authorize(_ context.Context, p auth.Principal, a auth.Action, r au
 	allowed := false
 	switch p.ID {
 	case "":
+		if a == oci.Catalog || a == oci.Pull && strings.HasPrefix(r.Name, "open/") {
+			return nil
+		}
 		return fault.CredentialsMissing
 	case "root":
 		allowed = true

@@ -84,7 +84,7 @@ func (listCatalog) needs() (auth.Action, auth.Resource) {
 
 func (o listCatalog) serve(x *exchange) error {
 	names, more, err := x.o.Repositories.Catalog(x.r.Context(), repository.CatalogRequest{
-		After: o.last, Limit: o.n, Readable: func(repo string) bool { return x.may(Pull, repo) },
+		After: o.last, Limit: o.n, Readable: func(repo string) bool { return x.allowed(Pull, repo) },
 	})
 	if err != nil {
 		return err

@@ -2,7 +2,7 @@ package oci
 
 import "strings"
 
-// kind is the form of a path below /v2/.
+// kind is the form of a path: below /v2/, or TokenPath.
 type kind uint8
 
 const (
@@ -16,6 +16,7 @@ const (
 	session
 	referrerList
 	tagHistory
+	tokens
 )
 
 // target is what a path names.
@@ -32,6 +33,8 @@ func parsePath(path string) (target, bool) {
 	switch {
 	case path == "/v2" || ok && rest == "":
 		return target{kind: base}, true
+	case path == TokenPath:
+		return target{kind: tokens}, true
 	case !ok:
 		return target{}, false
 	case rest == "_catalog":

@@ -75,6 +75,9 @@ func routes(t target, query url.Values, r *http.Request) map[string]func() (oper
 	case base:
 		make := func() (operation, error) { return ping{}, nil }
 		return methods{http.MethodGet: make, http.MethodHead: make}
+	case tokens:
+		make := func() (operation, error) { return parseToken(query, r) }
+		return methods{http.MethodGet: make, http.MethodPost: make}
 	case catalog:
 		return methods{http.MethodGet: func() (operation, error) { return parseCatalog(query) }}
 	case tagList:

@@ -146,7 +146,7 @@ Settings of the extensions stand under ` + "`extensions.NAME`" + ` (environment 
 | ` + "`extensions.s3.domains`" + ` | none | host names of S3, such as ` + "`s3.example.com`" + `: all requests to them and to names below them are S3's, and ` + "`BUCKET.s3.example.com`" + ` is addressed in virtual-host style |
 | ` + "`extensions.s3.anonymousRead`" + ` | none | what anybody may get: a list of ` + "`bucket`, `bucket/prefix*` and `bucket/key`" + `; it allows no listing |
 | ` + "`extensions.s3.anonymousList`" + ` | none | a list of buckets whose keys anybody may list |
-| ` + "`extensions.oci.realm`" + ` | ` + "`zas`" + ` | the realm of the Basic challenge |
+| ` + "`extensions.oci.realm`" + ` | ` + "`zas`" + ` | the realm of the Basic challenge, and the service of the Bearer challenge |
 
 ## Keys of zot's
 

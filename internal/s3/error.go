@@ -33,6 +33,8 @@ var answers = map[*fault.Code]answer{
 	fault.SignatureMismatch: {"SignatureDoesNotMatch", 403,
 		"The request signature we calculated does not match the signature you provided. Check your key and signing method."},
 	fault.PasswordMismatch: {"AccessDenied", 403, "Access Denied."},
+	fault.BearerInvalid:    {"AccessDenied", 403, "Access Denied."},
+	fault.BearerScope:      {"AccessDenied", 403, "Access Denied."},
 	fault.ClockSkewed:      {"RequestTimeTooSkewed", 403, "The difference between the request time and the current time is too large."},
 	fault.Expired:          {"AccessDenied", 403, "Request has expired."},
 	fault.QueryAuthInvalid: {"AuthorizationQueryParametersError", 400, ""},

@@ -39,7 +39,7 @@ func (s *Server) build(ctx context.Context, dir string) (*dispatcher, error) {
 		return nil, err
 	}
 	d.publish(ctx, s.metrics)
-	protocols, err := s.protocols(d)
+	protocols, err := s.protocols(d, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -129,12 +129,19 @@ func (d Domain) total(ctx context.Context) (sum usage.Usage) {
 
 // protocols builds every protocol that the program links, except for those that are turned off by
 // `extensions.NAME.enable: false`.
-func (s *Server) protocols(d Domain) ([]Protocol, error) {
+func (s *Server) protocols(d Domain, dir string) ([]Protocol, error) {
 	rules := new(policy.Policy)
 	if err := s.options.Config.HTTP.AccessControl.Grant(rules); err != nil {
 		return nil, err
 	}
-	given := Given{Domain: d, Keys: s.root.Root, Passwords: s.root.Root, Policy: rules, Now: time.Now}
+	secret, err := keptSecret(dir)
+	if err != nil {
+		return nil, err
+	}
+	given := Given{
+		Domain: d, Keys: s.root.Root, Passwords: s.root.Root, Policy: rules, Key: secret.key,
+		ExternalURL: string(s.options.Config.HTTP.ExternalURL), Now: time.Now,
+	}
 	linked := module.Names(s.options.Modules, Protocols)
 	var uses []module.Use
 	for _, name := range linked {

@@ -22,7 +22,10 @@ type Given struct {
 	Passwords auth.Passwords
 	// Policy decides. A protocol may add rules to it while it is being built, and never afterwards.
 	Policy *policy.Policy
-	Now    func() time.Time
+	// Key derives the secret key for one purpose, which is always the same for one data directory: 32 bytes.
+	Key         func(purpose string) ([]byte, error)
+	ExternalURL string // as clients see the server, without a slash at its end; empty: as they say themselves
+	Now         func() time.Time
 }
 
 // Protocol is a set of routes. Requests are handed out by their path as it was sent: nothing is decoded, cleaned or redirected.
