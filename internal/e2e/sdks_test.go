@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"io"
+	"os"
+	"path/filepath"
 	"regexp"
 	"testing"
 
@@ -13,6 +15,22 @@ func TestAWSSDKForGo(t *testing.T) {
 	suite := tool(t, "bin/awssdk")
 	secureAndNot(t, func(t *testing.T, i *instance.Instance) {
 		sdkCommand(t, i).cases(`(?m)^--- PASS: `, suite, "-test.v")
+	})
+}
+
+// TestAWSSDKForJavaScript runs the cases of s3js.
+func TestAWSSDKForJavaScript(t *testing.T) {
+	node, modules := tool(t, "node"), tool(t, "s3js/node_modules")
+	secureAndNot(t, func(t *testing.T, i *instance.Instance) {
+		c := sdkCommand(t, i)
+		c.env = append(c.env, "NODE_EXTRA_CA_CERTS="+i.CertFile, "NODE_NO_WARNINGS=1")
+		if err := os.CopyFS(c.dir, os.DirFS("s3js")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(modules, filepath.Join(c.dir, "node_modules")); err != nil {
+			t.Fatal(err)
+		}
+		c.cases(`(?m)^# pass [1-9]`, node, "--test", "--test-reporter=tap")
 	})
 }
 

@@ -71,10 +71,23 @@ python() {
 	stamp venv "$pins"
 }
 
+javascript() {
+	if [ -d "$build/s3js/node_modules" ] && current s3js "$e2e"/s3js/package*.json; then
+		return
+	fi
+	command -v npm >/dev/null || debian nodejs npm
+	echo "installing the AWS SDK for JavaScript"
+	mkdir -p "$build/s3js"
+	cp "$e2e"/s3js/package*.json "$build/s3js"
+	(cd "$build/s3js" && npm ci --silent --no-audit --no-fund)
+	stamp s3js "$e2e"/s3js/package*.json
+}
+
 tool conformance github.com/opencontainers/distribution-spec/conformance
 tool crane github.com/google/go-containerregistry/cmd/crane
 tool oras oras.land/oras/cmd/oras
 suite awssdk
 command -v python3 >/dev/null || debian python3 python3-venv
 python
+javascript
 command -v skopeo >/dev/null || { echo "installing skopeo" && debian skopeo; }
