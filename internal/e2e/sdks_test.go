@@ -34,6 +34,21 @@ func TestAWSSDKForJavaScript(t *testing.T) {
 	})
 }
 
+// TestAWSSDKForJava runs the cases of s3java: the sync client, the transfer manager over both of its clients, and s3a of Hadoop.
+func TestAWSSDKForJava(t *testing.T) {
+	java, classes, libraries := tool(t, "java"), tool(t, "s3java/classes"), tool(t, "s3java/lib")
+	secureAndNot(t, func(t *testing.T, i *instance.Instance) {
+		c := sdkCommand(t, i)
+		args := []string{"-cp", classes + ":" + libraries + "/*"}
+		if i.CertFile != "" {
+			c.run("keytool", "-importcert", "-noprompt", "-file", i.CertFile, "-keystore", "trusted.p12", "-storepass", "changeit")
+			args = append(args, "-Djavax.net.ssl.trustStore=trusted.p12", "-Djavax.net.ssl.trustStorePassword=changeit")
+		}
+		c.cases(`(?m)^\[ +[1-9]\d* tests successful`, java, append(args, "org.junit.platform.console.ConsoleLauncher", "execute",
+			"--scan-classpath", classes, "--include-classname", ".*", "--disable-banner", "--disable-ansi-colors")...)
+	})
+}
+
 // sdkCommand runs programs that find the server, too, in the environment.
 func sdkCommand(t testing.TB, i *instance.Instance) command {
 	c := s3Command(t, i)

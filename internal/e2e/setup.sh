@@ -83,6 +83,18 @@ javascript() {
 	stamp s3js "$e2e"/s3js/package*.json
 }
 
+java() {
+	if [ -d "$build/s3java/classes" ] && current s3java "$e2e"/s3java/*; then
+		return
+	fi
+	command -v javac >/dev/null && command -v mvn >/dev/null || debian default-jdk-headless maven
+	echo "installing the AWS SDK for Java and s3a"
+	rm -rf "$build/s3java"
+	mvn -q -B -f "$e2e/s3java/pom.xml" dependency:copy-dependencies -DoutputDirectory="$build/s3java/lib"
+	javac -encoding UTF-8 -proc:none -cp "$build/s3java/lib/*" -d "$build/s3java/classes" "$e2e"/s3java/*.java
+	stamp s3java "$e2e"/s3java/*
+}
+
 tool conformance github.com/opencontainers/distribution-spec/conformance
 tool crane github.com/google/go-containerregistry/cmd/crane
 tool oras oras.land/oras/cmd/oras
@@ -90,4 +102,5 @@ suite awssdk
 command -v python3 >/dev/null || debian python3 python3-venv
 python
 javascript
+java
 command -v skopeo >/dev/null || { echo "installing skopeo" && debian skopeo; }
