@@ -32,6 +32,7 @@ type server struct {
 	now     time.Time
 	extents string        // directory
 	policy  policy.Policy // to be changed before the first request
+	options s3.Options
 }
 
 func newServer(t testing.TB) *server {
@@ -66,12 +67,13 @@ func (s *server) handler(o content.Options, open func() (*pebblemeta.Store, erro
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return s3.New(s3.Options{
+	s.options = s3.Options{
 		Objects:    object.New(c, object.Options{MinPart: 100, Now: clock}),
 		Verifier:   &sigv4.Verifier{Keys: root, Now: clock},
 		Authorizer: &s.policy,
 		Domains:    s3.Domains{"s3.example.com"},
-	})
+	}
+	return s3.New(s.options)
 }
 
 // request is one to be signed.
