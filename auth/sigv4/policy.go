@@ -62,6 +62,16 @@ func (v *Verifier) VerifyPolicy(ctx context.Context, f PolicyForm) (Result, erro
 	return c.result(owner), nil
 }
 
+// CheckPolicy reads the policy of a form whose signature VerifyPolicy has verified, and holds the form against it now: see ParsePolicy and
+// Policy.Check, also for errors.
+func (v *Verifier) CheckPolicy(encoded string, form map[string]string) (*Policy, error) {
+	p, err := ParsePolicy(encoded)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.Check(form, v.now())
+}
+
 func expiredPolicy() error {
 	return fault.PolicyViolated.Detail("Invalid according to Policy: Policy expired.")
 }

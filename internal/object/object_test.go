@@ -41,6 +41,29 @@ func TestAnObjectIsStoredFoundListedAndDeleted(t *testing.T) {
 	}
 }
 
+func TestABodyOfNoDeclaredLengthIsBoundedLikeAnyOther(t *testing.T) {
+	const most = 8 * inlineMax
+	b := newBench(t)
+	b.Service = object.New(b.content, object.Options{MaxPut: most})
+	b.bucket("bucket")
+	put := func(size int, unsized bool) error {
+		_, err := b.Put(t.Context(), object.PutRequest{
+			By: alice, Bucket: "bucket", Key: "k", Body: bytes.NewReader(bytesOf(1, size)), Size: -1, Unsized: unsized,
+		})
+		return err
+	}
+	wantFault(t, put(10, false), fault.LengthRequired)
+	for _, size := range []int{0, 10, inlineMax, inlineMax + 1, most} {
+		if err := put(size, true); err != nil {
+			t.Fatal(size, err)
+		}
+		b.wantBytes("bucket", "k", bytesOf(1, size))
+	}
+	wantFault(t, put(most+1, true), fault.EntityTooLarge)
+	b.wantBytes("bucket", "k", bytesOf(1, most))
+	b.check()
+}
+
 func TestPartsBecomeOneObject(t *testing.T) {
 	b := newBench(t)
 	b.bucket("bucket")

@@ -16,6 +16,7 @@ type PutRequest struct {
 	Bucket, Key string
 	Body        io.Reader
 	Size        int64 // declared length in bytes
+	Unsized     bool  // no length can be declared, as for the file of a form: Size is ignored, and the limit holds while the body is read
 	Metadata    Metadata
 	Tags        []Tag
 	Protect     Protection
@@ -87,6 +88,8 @@ func (s *Service) checkPut(ctx context.Context, req *PutRequest) (p *place, err 
 		return nil, err
 	}
 	switch {
+	case req.Unsized:
+		req.Size, req.Body = -1, &bounded{req.Body, s.o.MaxPut}
 	case req.Size < 0:
 		return nil, fault.LengthRequired
 	case req.Size > s.o.MaxPut:
@@ -97,6 +100,21 @@ func (s *Service) checkPut(ctx context.Context, req *PutRequest) (p *place, err 
 		return err
 	})
 	return p, err
+}
+
+// bounded is a body of at most rest bytes.
+type bounded struct {
+	r    io.Reader
+	rest int64
+}
+
+// Read implements io.Reader. Errors: fault.EntityTooLarge for a longer body, those of the body.
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if b.rest -= int64(n); b.rest < 0 {
+		return 0, fault.EntityTooLarge
+	}
+	return n, err
 }
 
 // placeOf finds the place and checks the condition. What was found early serves the first try: the transaction sees to it that it still holds.

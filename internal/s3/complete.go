@@ -127,7 +127,7 @@ func (op *completeMultipartUpload) serve(ctx context.Context, c *call) error {
 	setIdentity(c.w.Header(), stored.Identity)
 	setVersion(c.w.Header(), stored.VersionID)
 	x := newXML("CompleteMultipartUploadResult", namespace)
-	x.text("Location", c.location())
+	x.text("Location", c.location(op.Upload.Key))
 	x.text("Bucket", op.Upload.Bucket)
 	x.text("Key", op.Upload.Key)
 	x.etag(stored.ETag())
@@ -137,8 +137,8 @@ func (op *completeMultipartUpload) serve(ctx context.Context, c *call) error {
 	return nil
 }
 
-// location is the URL of what was asked for.
-func (c *call) location() string {
+// location is the URL of a key of the bucket that was asked for.
+func (c *call) location(key string) string {
 	scheme := "http://"
 	if c.r.TLS != nil {
 		scheme = "https://"
@@ -147,5 +147,5 @@ func (c *call) location() string {
 	if !c.rq.virtual {
 		path += c.rq.bucket + "/"
 	}
-	return scheme + c.r.Host + string(appendURL([]byte(path), c.rq.key))
+	return scheme + c.r.Host + string(appendURL([]byte(path), key))
 }

@@ -47,6 +47,9 @@ func (op *deleteObjects) serve(ctx context.Context, c *call) error {
 	if c.by.Anonymous() {
 		return fault.CredentialsMissing
 	}
+	if err := c.checkOwner(ctx); err != nil {
+		return err
+	}
 	var doc deleteDocument
 	if err := c.readVerified(op.integrity, op.trailer, "Delete", &doc); err != nil {
 		return err

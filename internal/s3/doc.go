@@ -19,5 +19,9 @@
 //   - Several ranges, and ranges that are none, give the whole object. HEAD honours Range and If-Range as GET does.
 //   - Checksums are told with whole objects only, and only where x-amz-checksum-mode asks for them.
 //   - GET of an object carries Content-Security-Policy: sandbox and X-Content-Type-Options: nosniff.
+//   - A form (POST Object) is PutObject with fields for headers: each field of those headers that PutObject has, but no copy source, no
+//     trailer, no condition. Its file needs no declared length, and is held against the policy's content-length-range while it is read.
+//   - A form is good until its policy expires, and seven days after it was signed at the latest. Until then whoever has it may send it again:
+//     a policy cannot say "once". A key that is fixed, a short time and a versioned bucket bound what that can do.
 //   - x-zas-content-digest and x-zas-artifact-digest, or x-zas-artifact-state: pending, tell what the bytes are called.
 package s3

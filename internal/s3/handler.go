@@ -125,13 +125,20 @@ func (c *call) serve() error {
 	case err != nil:
 		return err
 	}
-	if err := c.authorize(ctx, op.needs()); err != nil {
-		return err
-	}
-	if err := c.checkOwner(ctx); err != nil {
-		return c.conceal(ctx, err)
+	if needs := op.needs(); len(needs) > 0 { // else it does so by itself, once it knows who asks for what
+		if err := c.admit(ctx, needs); err != nil {
+			return c.conceal(ctx, err)
+		}
 	}
 	return c.conceal(ctx, op.serve(ctx, c))
+}
+
+// admit is what comes before doing what is asked for: the rights, then the bucket's owner, who is told to nobody without them.
+func (c *call) admit(ctx context.Context, needs []need) error {
+	if err := c.authorize(ctx, needs); err != nil {
+		return err
+	}
+	return c.checkOwner(ctx)
 }
 
 // conceal makes a denial of an error which tells that something is not there, where the caller may not list the bucket (S3 API,

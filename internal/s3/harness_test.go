@@ -46,6 +46,7 @@ func newServerOver(t testing.TB, o content.Options, open func() (*pebblemeta.Sto
 	s := &server{t: t, now: time.Date(2026, 11, 2, 3, 4, 5, 0, time.UTC)}
 	s.Server = httptest.NewServer(s.handler(o, open))
 	s.Client().Transport.(*http.Transport).DisableCompression = true
+	s.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	t.Cleanup(s.Close)
 	return s
 }

@@ -38,25 +38,35 @@ func (op *putObject) needs() []need {
 }
 
 func (op *putObject) serve(ctx context.Context, c *call) error {
-	in := c.verified(op.integrity, op.trailer)
+	req := op.request(c)
+	req.Body, req.Size = c.body, c.body.Length()
 	if sum, ok := c.body.TakeSHA256(); ok {
-		in.SHA256 = sum[:] // the domain computes it anyway
+		req.Integrity.SHA256 = sum[:] // the domain computes it anyway
 	}
-	stored, err := c.o.Objects.Put(ctx, object.PutRequest{
-		By: c.actor(), Bucket: op.bucket, Key: op.key, Body: c.body, Size: c.body.Length(),
-		Metadata: op.metadata, Tags: op.marks.tags, Protect: op.marks.protect, If: op.condition, Integrity: in,
-	})
+	stored, err := c.o.Objects.Put(ctx, req)
 	if err != nil {
 		return err
 	}
-	h := c.w.Header()
+	setStored(c.w.Header(), stored)
+	c.empty(http.StatusOK)
+	return nil
+}
+
+// request is what the domain is asked for; the body is for the caller to add.
+func (op *putObject) request(c *call) object.PutRequest {
+	return object.PutRequest{
+		By: c.actor(), Bucket: op.bucket, Key: op.key, Metadata: op.metadata, Tags: op.marks.tags, Protect: op.marks.protect,
+		If: op.condition, Integrity: c.verified(op.integrity, op.trailer),
+	}
+}
+
+// setStored tells what was stored.
+func setStored(h http.Header, stored object.Stored) {
 	setETag(h, stored.ETag())
 	setChecksum(h, stored.Checksum)
 	setIdentity(h, stored.Identity)
 	setVersion(h, stored.VersionID)
 	h["X-Amz-Object-Size"] = []string{strconv.FormatInt(stored.Size, 10)}
-	c.empty(http.StatusOK)
-	return nil
 }
 
 // deleteObject is DeleteObject.

@@ -14,7 +14,7 @@ import (
 type operation interface {
 	// name is that of the S3 API.
 	name() string
-	// needs are the rights that it takes, all of them.
+	// needs are the rights that it takes, all of them. None: serve authorizes by itself, by what it finds in the body.
 	needs() []need
 	// serve does it and writes the answer, or returns an error and has written nothing.
 	serve(ctx context.Context, c *call) error
@@ -79,6 +79,7 @@ var routes = map[route]parser{
 	{http.MethodGet, atBucket, "acl"}:       parseACL,
 	{http.MethodPut, atBucket, "acl"}:       parseACL,
 	{http.MethodPost, atBucket, "delete"}:   parseDeleteObjects,
+	{http.MethodPost, atBucket, ""}:         parsePostObject,
 
 	{http.MethodGet, atBucket, "versioning"}:  parseGetBucketVersioning,
 	{http.MethodPut, atBucket, "versioning"}:  parsePutBucketVersioning,

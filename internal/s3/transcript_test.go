@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "rewrite the answers in testdata/transcr
 
 // Each file of testdata/transcripts is one server's life: requests in lines that begin with `>`, the answers that they must get in lines
 // that begin with `<`, anything else is comment. In requests, `> @…` are instructions: @unsigned, @presigned, @later DURATION (moves the
-// clock), @body N (a body of N bytes), @md5, @header ALGORITHM and @trailer ALGORITHM (checksums made of the body; @badtrailer of another). Ids that
+// clock), @body N (a body of N bytes), @md5, @header ALGORITHM and @trailer ALGORITHM (checksums made of the body; @badtrailer of another), @form CONDITIONS (a form of the fields in the lines of the body, signed when there are conditions). Ids that
 // servers make up are called ID1, ID2 … in the order in which they appear.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/transcripts/*.txt")
@@ -122,7 +122,7 @@ func (s *server) transcribe(text string) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "< %d\n", a.StatusCode)
 	for _, name := range sortedNames(a.Header) {
-		fmt.Fprintf(&out, "< %s: %s\n", name, strings.Join(a.Header[name], " | "))
+		fmt.Fprintf(&out, "< %s: %s\n", name, strings.ReplaceAll(strings.Join(a.Header[name], " | "), s.Listener.Addr().String(), "HOST"))
 	}
 	id := a.Header.Get("X-Amz-Request-Id")
 	if id == "" || strings.Contains(a.body, "<RequestId>") && !strings.Contains(a.body, "<RequestId>"+id+"</RequestId>") {
@@ -175,6 +175,8 @@ func (s *server) obey(method, target, body string, headers, orders []string) ans
 				s.t.Fatal(err)
 			}
 			body = strings.Repeat("x", n)
+		case "form":
+			return s.send(s.formRequest(target, parseFormText(s.now, body, arg), headers...))
 		case "md5":
 			headers = append(headers, "Content-MD5: "+base64.StdEncoding.EncodeToString(sumOf("MD5", body)))
 		case "header":
