@@ -24,8 +24,13 @@ type pitfall struct {
 
 // The pitfalls are numbered as in the list that they were collected in. Each has a server with /bucket.
 func TestPitfalls(t *testing.T) {
-	all := slices.Concat(pitfallsOfBodies(), pitfallsOfReading(), pitfallsOfWriting(), pitfallsOfBuckets())
+	all := slices.Concat(pitfallsOfBodies(), pitfallsOfReading(), pitfallsOfWriting(), pitfallsOfBuckets(), pitfallsOfVersions())
 	slices.SortFunc(all, func(a, b pitfall) int { return a.number - b.number })
+	for i, p := range all {
+		if p.number != i+1 {
+			t.Fatalf("pitfall %d stands in place %d", p.number, i+1)
+		}
+	}
 	for _, p := range all {
 		t.Run(fmt.Sprintf("%02d %s", p.number, p.says), func(t *testing.T) {
 			t.Parallel()
