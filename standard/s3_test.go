@@ -62,3 +62,34 @@ func TestAMistakeInS3sSettingsIsNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestAPublicAccessBlockClosesABucketInAllItsFaces(t *testing.T) {
+	s := startWith(t, filepath.Join(t.TempDir(), "data"), func(c *config.Config) {
+		c.Extensions = map[string]map[string]any{"s3": {"anonymousRead": []any{"bucket"}, "anonymousList": []any{"bucket"}}}
+		c.HTTP.AccessControl.Repositories = map[string]config.RepositoryAccess{"**": {AnonymousPolicy: []string{config.ReadAction}}}
+	})
+	defer s.stop()
+	s.want(t, 200, http.MethodPut, "/bucket", "")
+	s.want(t, 200, http.MethodPut, "/bucket/key", "content")
+	wantAll := func(status map[string]int) {
+		t.Helper()
+		for path, want := range status {
+			response, err := http.Get(s.url + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			if response.StatusCode != want {
+				t.Errorf("GET %s answers %d, want %d", path, response.StatusCode, want)
+			}
+		}
+	}
+	manifests := "/v2/bucket/tags/list"
+	wantAll(map[string]int{"/bucket/key": 200, "/bucket?list-type=2": 200, manifests: 200})
+	s.want(t, 200, http.MethodPut, "/bucket?publicAccessBlock",
+		"<PublicAccessBlockConfiguration><RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>")
+	wantAll(map[string]int{"/bucket/key": 403, "/bucket?list-type=2": 403, manifests: 401})
+	s.want(t, 200, http.MethodGet, "/bucket/key", "")
+	s.want(t, 204, http.MethodDelete, "/bucket?publicAccessBlock", "")
+	wantAll(map[string]int{"/bucket/key": 200, "/bucket?list-type=2": 200, manifests: 200})
+}

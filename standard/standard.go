@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/zot-artifact-store/zas/auth"
 	"github.com/zot-artifact-store/zas/auth/sigv4"
 	"github.com/zot-artifact-store/zas/auth/token"
+	"github.com/zot-artifact-store/zas/internal/object"
 	"github.com/zot-artifact-store/zas/internal/oci"
 	"github.com/zot-artifact-store/zas/internal/s3"
 	"github.com/zot-artifact-store/zas/internal/server"
@@ -26,8 +28,13 @@ func newS3(h module.Host[server.Given], c s3Config) (server.Protocol, error) {
 	verifier := &sigv4.Verifier{
 		Keys: h.Given.Keys, Region: c.Region, Strict: c.StrictRegion, SmallChunks: c.SmallChunks, Now: h.Given.Now,
 	}
-	handler := s3.New(s3.Options{Objects: h.Given.Objects, Verifier: verifier, Authorizer: h.Given.Policy, Region: c.Region, Domains: c.Domains})
+	handler := s3.New(s3.Options{Objects: h.Given.Objects, Verifier: verifier, Authorizer: guarded(h.Given), Region: c.Region, Domains: c.Domains})
 	return server.Protocol{Name: h.Name, Handler: handler, Claims: s3.Domains(c.Domains).Claim, Grows: growsS3, Fail: s3.Fail}, nil
+}
+
+// guarded is the policy under the public access blocks of buckets.
+func guarded(given server.Given) auth.Authorizer {
+	return object.Guarded{Authorizer: given.Policy, Objects: given.Objects}
 }
 
 // growsS3 says whether a request writes: any PUT, and the begin of a multipart upload. The POSTs that complete an upload or delete
@@ -48,7 +55,7 @@ func newOCI(h module.Host[server.Given], c ociConfig) (server.Protocol, error) {
 		return server.Protocol{}, err
 	}
 	handler := oci.New(oci.Options{
-		Repositories: h.Given.Repositories, Passwords: h.Given.Passwords, Authorizer: h.Given.Policy, Realm: c.Realm, Logger: h.Logger,
+		Repositories: h.Given.Repositories, Passwords: h.Given.Passwords, Authorizer: guarded(h.Given), Realm: c.Realm, Logger: h.Logger,
 		Tokens: token.New(key, h.Given.Now), Bearer: h.Given.Policy.PullsAnonymously(), ExternalURL: h.Given.ExternalURL,
 	})
 	matches := func(r *http.Request) bool {

@@ -22,15 +22,6 @@ func (s *Settings) empty() bool {
 	return len(s.Tags) == 0 && len(s.CORS) == 0 && s.PublicAccess == nil && s.Lifecycle == nil && !s.NoOwnership
 }
 
-// PublicAccessBlock is what the owner of a bucket rules out for people without credentials (S3 User Guide, "Blocking public access to
-// your Amazon S3 storage").
-type PublicAccessBlock struct {
-	BlockPublicACLs       bool `cbor:"1,keyasint,omitempty"`
-	IgnorePublicACLs      bool `cbor:"2,keyasint,omitempty"`
-	BlockPublicPolicy     bool `cbor:"3,keyasint,omitempty"`
-	RestrictPublicBuckets bool `cbor:"4,keyasint,omitempty"`
-}
-
 // table of settings. Its rows go with their buckets.
 var settings = meta.NewTable[Settings](0x49, "bucket settings") // bucket
 
@@ -47,15 +38,6 @@ func (s *Service) Settings(ctx context.Context, bucket string) (Settings, error)
 		return err
 	})
 	return row, err
-}
-
-// AnonymousBlocked says whether the owner of a bucket has ruled out that anybody reads it without credentials, whatever else allows it:
-// with RestrictPublicBuckets, or with BlockPublicPolicy, since what opens a bucket here is set before it exists and cannot be
-// refused when it is set. It holds for all faces of the name. A bucket that does not exist is not blocked. It reads one row.
-func (s *Service) AnonymousBlocked(ctx context.Context, bucket string) (bool, error) {
-	row, err := s.findSettings(ctx, bucket)
-	block := row.PublicAccess
-	return block != nil && (block.RestrictPublicBuckets || block.BlockPublicPolicy), err
 }
 
 // CORS is the rules of a bucket for requests from other origins: none where it has none or does not exist. It reads one row.

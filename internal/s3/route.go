@@ -123,7 +123,7 @@ var (
 		"response-expires", "start-after", "upload-id-marker", "version-id-marker", "versionId", "x-id")
 
 	absent = set("abac", "accelerate", "analytics", "annotation", "append", "attributes", "intelligent-tiering", "inventory", "logging",
-		"metadataConfiguration", "metadataInventoryTable", "metadataJournalTable", "metadataTable", "metrics", "notification",
+		"metadataAnnotationTable", "metadataConfiguration", "metadataInventoryTable", "metadataJournalTable", "metadataTable", "metrics", "notification",
 		"renameObject", "replication", "requestPayment", "restore", "select", "select-type", "session", "torrent", "website")
 )
 
@@ -163,9 +163,10 @@ func parse(rq *request) (operation, error) {
 	}
 	p, ok := routes[route{rq.method, rq.level(), sub}]
 	set, isSetting := bucketSettings[sub]
+	if isSetting && rq.level() == atBucket {
+		p, ok = set.parser(sub), true
+	}
 	switch {
-	case isSetting && rq.level() == atBucket:
-		return set.parse(rq, sub)
 	case isSetting && !ok:
 		return nil, fault.NotImplemented.With("?"+sub, nil)
 	case ok:
@@ -217,7 +218,7 @@ func (rq *request) checkHeaders() error {
 				return err
 			}
 			continue
-		case "X-Amz-Website-Redirect-Location", "X-Amz-Write-Offset-Bytes", "X-Amz-Mfa":
+		case "X-Amz-Website-Redirect-Location", "X-Amz-Write-Offset-Bytes", "X-Amz-Mfa", "X-Amz-Request-Route":
 			if value == "" {
 				continue
 			}

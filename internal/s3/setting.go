@@ -16,7 +16,7 @@ type setting struct {
 	status           int // of PUT
 	// tell writes the document, or reports that there is none.
 	tell func(c *call, s *object.Settings) (*document, error)
-	// read reads the document of a PUT into a change.
+	// read reads the document of a PUT into a change; nil where a PUT is refused, because it would have no effect.
 	read func(c *call, op *settingOperation) (func(*object.Settings), error)
 	// clear is the change of a DELETE; nil where nothing is stored.
 	clear func(*object.Settings)
@@ -60,11 +60,11 @@ var bucketSettings = map[string]setting{
 	},
 	"encryption": {
 		get: verb{"GetBucketEncryption", "s3:GetEncryptionConfiguration"}, put: verb{"PutBucketEncryption", "s3:PutEncryptionConfiguration"},
-		remove: verb{"DeleteBucketEncryption", "s3:PutEncryptionConfiguration"}, tell: none(fault.EncryptionNotFound), read: cannot,
+		remove: verb{"DeleteBucketEncryption", "s3:PutEncryptionConfiguration"}, tell: none(fault.EncryptionNotFound),
 	},
 	"policy": {
 		get: verb{"GetBucketPolicy", "s3:GetBucketPolicy"}, put: verb{"PutBucketPolicy", "s3:PutBucketPolicy"},
-		remove: verb{"DeleteBucketPolicy", "s3:DeleteBucketPolicy"}, tell: none(fault.PolicyNotFound), read: cannot,
+		remove: verb{"DeleteBucketPolicy", "s3:DeleteBucketPolicy"}, tell: none(fault.PolicyNotFound),
 	},
 	"policyStatus": {
 		get: verb{"GetBucketPolicyStatus", "s3:GetBucketPolicyStatus"}, tell: none(fault.PolicyNotFound),
@@ -76,11 +76,6 @@ func none(code *fault.Code) func(*call, *object.Settings) (*document, error) {
 	return func(c *call, _ *object.Settings) (*document, error) { return nil, code.With(c.rq.bucket, nil) }
 }
 
-// cannot refuses to set what would have no effect.
-func cannot(*call, *settingOperation) (func(*object.Settings), error) {
-	return nil, fault.NotImplemented
-}
-
 // settingOperation is GET, PUT or DELETE of a setting.
 type settingOperation struct {
 	setting
@@ -90,7 +85,11 @@ type settingOperation struct {
 	trailer             string
 }
 
-// parse finds the operation. Errors: fault.MethodNotAllowed.
+// parser finds the operation on the setting. Errors: fault.MethodNotAllowed.
+func (s setting) parser(sub string) parser {
+	return func(rq *request) (operation, error) { return s.parse(rq, sub) }
+}
+
 func (s setting) parse(rq *request, sub string) (operation, error) {
 	op := &settingOperation{setting: s, sub: sub, bucket: rq.bucket, method: rq.method}
 	switch rq.method {
@@ -126,6 +125,9 @@ func (op *settingOperation) serve(ctx context.Context, c *call) error {
 		}
 		return err
 	case http.MethodPut:
+		if op.read == nil {
+			return fault.NotImplemented
+		}
 		change, err := op.read(c, op)
 		if err != nil {
 			return err
