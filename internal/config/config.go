@@ -33,6 +33,8 @@ type Storage struct {
 	InlineLimit        module.Size     `json:"inlineLimit"`
 	GCDelay            module.Duration `json:"gcDelay"`
 	GCInterval         module.Duration `json:"gcInterval"`
+	LifecycleInterval  module.Duration `json:"lifecycleInterval"`
+	LifecycleDay       module.Duration `json:"lifecycleDay"`
 	ImmutableTags      []ImmutableTags `json:"immutableTags"`
 	SparseRepositories []pattern.Glob  `json:"sparseRepositories"`
 }
@@ -78,11 +80,13 @@ type Log struct {
 func Default() Config {
 	return Config{
 		Storage: Storage{
-			RootDirectory:  "zas-data",
-			FreeSpaceFloor: 256 << 20,
-			InlineLimit:    64 << 10,
-			GCDelay:        module.Duration(24 * time.Hour),
-			GCInterval:     module.Duration(time.Minute),
+			RootDirectory:     "zas-data",
+			FreeSpaceFloor:    256 << 20,
+			InlineLimit:       64 << 10,
+			GCDelay:           module.Duration(24 * time.Hour),
+			GCInterval:        module.Duration(time.Minute),
+			LifecycleInterval: module.Duration(time.Hour),
+			LifecycleDay:      module.Duration(24 * time.Hour),
 		},
 		HTTP: HTTP{
 			Address:        "127.0.0.1",
@@ -110,6 +114,8 @@ func (c *Config) Validate() error {
 		value int64
 	}{
 		{"storage.gcInterval", int64(c.Storage.GCInterval)},
+		{"storage.lifecycleInterval", int64(c.Storage.LifecycleInterval)},
+		{"storage.lifecycleDay", int64(c.Storage.LifecycleDay)},
 		{"http.readTimeout", int64(c.HTTP.ReadTimeout)},
 		{"http.writeTimeout", int64(c.HTTP.WriteTimeout)},
 		{"http.headerTimeout", int64(c.HTTP.HeaderTimeout)},

@@ -27,6 +27,8 @@ func Settings() []Setting {
 		{"storage.inlineLimit", "content up to this size is kept in the metadata engine: one sync for a small object; 0 turns it off; at most 1MiB"},
 		{"storage.gcDelay", "how long unreferenced uploaded content is kept for what will refer to it"},
 		{"storage.gcInterval", "time between collections of what nothing refers to; they run while serving"},
+		{"storage.lifecycleInterval", "time between rounds of the buckets' lifecycles: what is due goes"},
+		{"storage.lifecycleDay", "how long a day of a lifecycle lasts: 24h for S3's days; a minute or less to try a lifecycle, never where data is to stay"},
 		{"storage.immutableTags", "a list of `{repositories: [glob], patterns: [expression]}`: a tag that an expression matches as a whole is neither moved nor deleted once it is set"},
 		{"storage.sparseRepositories", "a list of globs of repositories whose manifests may name blobs and manifests that are not there, for partial mirrors"},
 		{"http.address", "the address to listen on; empty: every interface"},

@@ -128,6 +128,10 @@ func (s *Service) amend(ctx context.Context, by Actor, ref VersionRef, change fu
 			return meta.Step{}, err
 		}
 		v.Revision++
+		filed, err := s.planAgain(ctx, r, ref.Bucket, ref.Key, row)
+		if err != nil {
+			return meta.Step{}, err
+		}
 		versionID = told(&v, row)
 		write := meta.Step{Do: func(_ context.Context, tx meta.Tx) error {
 			if err := objects.PutKey(tx, at.row, v); err != nil { // rows of history are alike
@@ -138,7 +142,7 @@ func (s *Service) amend(ctx context.Context, by Actor, ref VersionRef, change fu
 				Name: ref.Bucket, Key: ref.Key, Version: v.ID, Digest: v.digest().String(),
 			})
 		}}
-		return meta.Join(useBucket(ref.Bucket, row), at.still(meta.LockSet{}.Write(at.row)), write), nil
+		return meta.Join(useBucket(ref.Bucket, row), at.still(meta.LockSet{}.Write(at.row)), write, filed), nil
 	})
 	return versionID, err
 }

@@ -38,6 +38,7 @@ type bucketRow struct {
 	Versioning Versioning `cbor:"3,keyasint,omitempty"`
 	Lockable   bool       `cbor:"4,keyasint,omitempty"` // object lock is enabled
 	Rule       LockRule   `cbor:"5,keyasint,omitzero"`
+	Lifecycle  uint64     `cbor:"6,keyasint,omitempty"` // counts lifecycle configurations; 0: there was none
 }
 
 func (b bucketRow) bucket(name string) Bucket {

@@ -170,7 +170,8 @@ func (s *Service) planDeletion(ctx context.Context, r meta.Reader, g *deletion, 
 		}
 		steps = append(steps, removed)
 	}
-	return meta.Join(steps...), nil
+	filed, err := s.planAgain(ctx, r, g.bucket, g.key, g.row)
+	return meta.Join(append(steps, filed)...), err
 }
 
 // find is the version that id addresses; nil when there is none. Errors: fault.ArgumentInvalid.

@@ -123,7 +123,8 @@ func (s *Service) CreateUpload(ctx context.Context, req CreateUploadRequest) (Up
 		own := meta.Step{Locks: meta.LockSet{}.Write(u.row()), Do: func(_ context.Context, tx meta.Tx) error {
 			return uploads.PutKey(tx, u.row(), row)
 		}}
-		return meta.Join(useBucket(req.Bucket, bucket), begin, own), nil
+		a, err := s.agendaOf(ctx, r, req.Bucket, bucket)
+		return meta.Join(useBucket(req.Bucket, bucket), begin, own, file(req.Bucket, req.Key, a.upload(req.Key, row.Initiated))), err
 	})
 	return row.upload(req.Key, u.ID), err
 }

@@ -2,6 +2,7 @@ package object
 
 import (
 	"context"
+	"errors"
 
 	"github.com/zot-artifact-store/zas/event"
 	"github.com/zot-artifact-store/zas/meta"
@@ -72,13 +73,18 @@ func (s *Service) ChangeSettings(ctx context.Context, req ChangeSettingsRequest)
 		if err != nil {
 			return meta.Step{}, err
 		}
-		key := settings.Key(req.Bucket)
-		change := meta.Step{Locks: meta.LockSet{}.Write(key), Do: func(ctx context.Context, tx meta.Tx) error {
+		key, own, review := settings.Key(req.Bucket), buckets.Key(req.Bucket), reviews.Key(req.Bucket)
+		change := meta.Step{Locks: meta.LockSet{}.Write(key, own, review), Do: func(ctx context.Context, tx meta.Tx) error {
 			row, _, err := settings.Find(ctx, tx, req.Bucket)
 			if err != nil {
 				return err
 			}
-			req.Change(&row)
+			before := row.Lifecycle
+			if req.Change(&row); row.Lifecycle != before {
+				if err := renewLifecycle(tx, req.Bucket, bucket); err != nil {
+					return err
+				}
+			}
 			if err := putSettings(tx, key, &row); err != nil {
 				return err
 			}
@@ -96,4 +102,10 @@ func putSettings(tx meta.Tx, key meta.Key, row *Settings) error {
 		return tx.Delete(key)
 	}
 	return settings.PutKey(tx, key, *row)
+}
+
+// renewLifecycle makes the plans of writers stale that knew another lifecycle, and has the bucket filed for this one.
+func renewLifecycle(tx meta.Tx, name string, row bucketRow) error {
+	row.Lifecycle++
+	return errors.Join(buckets.Put(tx, row, name), reviews.Put(tx, reviewRow{Lifecycle: row.Lifecycle}, name))
 }

@@ -93,6 +93,10 @@ func (s *Service) planWrite(ctx context.Context, r meta.Reader, p place, v *Vers
 	if err != nil {
 		return meta.Step{}, err
 	}
+	filed, err := s.planDues(ctx, r, p, v)
+	if err != nil {
+		return meta.Step{}, err
+	}
 	if gone != nil && !gone.Marker {
 		e.Objects, e.Bytes = e.Objects-1, e.Bytes-gone.Size
 	}
@@ -101,7 +105,7 @@ func (s *Service) planWrite(ctx context.Context, r meta.Reader, p place, v *Vers
 		key, other = other, key
 	}
 	current := *v
-	return meta.Join(append(steps, displaced, meta.Step{Do: func(_ context.Context, tx meta.Tx) error {
+	return meta.Join(append(steps, displaced, filed, meta.Step{Do: func(_ context.Context, tx meta.Tx) error {
 		if p.current != nil && p.current.Marker != v.Marker {
 			if err := tx.Delete(other); err != nil {
 				return err

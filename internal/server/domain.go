@@ -50,6 +50,7 @@ func (s *Server) build(ctx context.Context, dir string) (*dispatcher, error) {
 type options struct {
 	content      content.Options
 	repositories repository.Options
+	objects      object.Options
 }
 
 // domainOptions is the configuration in the words of the domain.
@@ -66,6 +67,11 @@ func domainOptions(c config.Storage, logger *slog.Logger) options {
 			Logger:    logger.With("part", "content"),
 		},
 		repositories: repository.Options{Logger: logger.With("part", "repositories"), Sparse: c.SparseRepositories},
+		objects: object.Options{
+			Interval: time.Duration(c.LifecycleInterval),
+			Day:      time.Duration(c.LifecycleDay),
+			Logger:   logger.With("part", "objects"),
+		},
 	}
 	for _, rule := range c.ImmutableTags {
 		o.repositories.Immutable = append(o.repositories.Immutable, repository.ImmutableTags(rule))
@@ -76,6 +82,7 @@ func domainOptions(c config.Storage, logger *slog.Logger) options {
 // openDomain makes the services over the stores and adds them to life.
 func openDomain(ctx context.Context, life *module.Life, m meta.Store, e extent.Store, with options) (Domain, error) {
 	o := with.content
+	with.objects.Now = o.Now
 	store, err := content.Open(ctx, m, e, o)
 	if err != nil {
 		return Domain{}, fmt.Errorf("open the content store: %w", err)
@@ -84,7 +91,7 @@ func openDomain(ctx context.Context, life *module.Life, m meta.Store, e extent.S
 	d := Domain{
 		Content:      store,
 		Repositories: repository.New(store, with.repositories),
-		Objects:      object.New(store, object.Options{Now: o.Now, Logger: o.Logger}),
+		Objects:      object.New(store, with.objects),
 	}
 	life.Add("repositories", d.Repositories)
 	life.Add("objects", d.Objects)
@@ -102,6 +109,13 @@ func (d Domain) publish(ctx context.Context, m *telemetry.Metrics) {
 		func() float64 { return float64(d.Content.Collected().Contents) })
 	m.Counter("collected_sessions_total", "Upload sessions that expired.", func() float64 { return float64(d.Content.Collected().Sessions) })
 	m.Counter("collected_extents_total", "Extents removed from the store.", func() float64 { return float64(d.Content.Collected().Extents) })
+	m.Counter("lifecycle_looks_total", "Keys that lifecycles have looked at because something was due.",
+		func() float64 { return float64(d.Objects.Expired().Looks) })
+	m.Counter("lifecycle_objects_total", "Objects that lifecycles let expire.", func() float64 { return float64(d.Objects.Expired().Objects) })
+	m.Counter("lifecycle_versions_total", "Noncurrent versions that lifecycles removed.",
+		func() float64 { return float64(d.Objects.Expired().Versions) })
+	m.Counter("lifecycle_markers_total", "Delete markers that lifecycles removed.", func() float64 { return float64(d.Objects.Expired().Markers) })
+	m.Counter("lifecycle_uploads_total", "Multipart uploads that lifecycles aborted.", func() float64 { return float64(d.Objects.Expired().Uploads) })
 	m.Gauge("collected_extents_waiting", "Extents to be removed that a reader still holds.",
 		func() float64 { return float64(d.Content.Collected().Waiting) })
 }

@@ -16,6 +16,7 @@ var ErrInjected = errors.New("metatest: injected fault")
 // FaultyStore is a store of which one call fails. Faulty makes it.
 type FaultyStore struct {
 	store meta.Store
+	n     int64
 	left  atomic.Int64
 	point atomic.Pointer[string]
 }
@@ -31,7 +32,7 @@ type FaultyStore struct {
 //		// check that err is nil or nothing is half done, and that doing it again on store succeeds
 //	}
 func Faulty(store meta.Store, n int) *FaultyStore {
-	f := &FaultyStore{store: store}
+	f := &FaultyStore{store: store, n: int64(n)}
 	f.left.Store(int64(n))
 	return f
 }
@@ -43,6 +44,9 @@ func (f *FaultyStore) Fired() string {
 	}
 	return ""
 }
+
+// Calls is how many calls there have been at the port: with a large n, what a thing costs.
+func (f *FaultyStore) Calls() int64 { return f.n - f.left.Load() }
 
 // hit counts a call, and returns its error if it is the one to fail.
 func (f *FaultyStore) hit(point string) error {
