@@ -10,13 +10,23 @@ import (
 // Member is the step that is stale once repo has lost the edge by which it holds the content now.
 // Errors: fault.BlobNotFound when it holds none.
 func (s *Store) Member(ctx context.Context, r meta.Reader, id ID, repo string) (meta.Step, error) {
-	for row, err := range r.Scan(ctx, edges.Prefix(string(id), repo).Limited(1)) {
+	return s.MemberBy(ctx, r, id, repo, func(Edge) (bool, error) { return true, nil })
+}
+
+// MemberBy is Member by the first edge that counts. Edges come in the order of kind and referrer.
+func (s *Store) MemberBy(ctx context.Context, r meta.Reader, id ID, repo string, counts func(Edge) (bool, error)) (meta.Step, error) {
+	for row, err := range r.Scan(ctx, edges.Prefix(string(id), repo)) {
 		if err != nil {
 			return meta.Step{}, err
 		}
 		parts, err := meta.SplitKey(row.Key)
 		if err != nil {
 			return meta.Step{}, err
+		}
+		if ok, err := counts(Edge{repo, EdgeKind(parts[2]), parts[3]}); err != nil {
+			return meta.Step{}, err
+		} else if !ok {
+			continue
 		}
 		key := edges.Key(parts...)
 		return meta.Step{Locks: meta.LockSet{}.Read(key), Do: func(ctx context.Context, tx meta.Tx) error {

@@ -36,7 +36,7 @@ func (pullBlob) name() string                          { return "pull blob" }
 func (o pullBlob) needs() (auth.Action, auth.Resource) { return Pull, o.resource() }
 
 func (o pullBlob) serve(x *exchange) error {
-	req := repository.BlobRequest{By: x.by, Repository: o.repo, Digest: o.digest}
+	req := repository.BlobRequest{By: x.by, Repository: o.repo, Digest: o.digest, Sight: x.sight(o.repo)}
 	if o.head {
 		req.Keep = x.may(Push, o.repo)
 		b, err := x.o.Repositories.Blob(x.r.Context(), req)

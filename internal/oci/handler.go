@@ -11,6 +11,7 @@ import (
 	"github.com/zot-artifact-store/zas/auth"
 	"github.com/zot-artifact-store/zas/auth/token"
 	"github.com/zot-artifact-store/zas/fault"
+	"github.com/zot-artifact-store/zas/internal/object"
 	"github.com/zot-artifact-store/zas/internal/repository"
 )
 
@@ -151,6 +152,14 @@ func (x *exchange) allowed(a auth.Action, repo string) bool {
 // may says whether the caller may do a to repo with this request.
 func (x *exchange) may(a auth.Action, repo string) bool {
 	return covers(x.grant, a, on{repo}.resource()) && x.allowed(a, repo)
+}
+
+// sight is what the caller sees of repo: of objects, those that S3 would send to the same caller.
+func (x *exchange) sight(repo string) *repository.Sight {
+	may := func(a auth.Action, on auth.Resource) bool {
+		return x.o.Authorizer.Authorize(x.r.Context(), x.who, a, on) == nil
+	}
+	return &repository.Sight{Objects: object.Readable(may), Leased: x.allowed(Push, repo)}
 }
 
 // log is for response writers that do not log errors: those that the operator must see.

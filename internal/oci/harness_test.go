@@ -153,7 +153,7 @@ func (s *server) object(bucket, data string) {
 		make := meta.Step{Locks: meta.LockSet{}.Write(name), Do: func(_ context.Context, tx meta.Tx) error {
 			return repository.Names.PutKey(tx, name, repository.Name{Owner: "root", Bucket: true})
 		}}
-		return meta.Join(make, keep, repository.IndexInline(bucket, "version", in)), nil
+		return meta.Join(make, keep, repository.IndexInline(bucket, strings.Repeat("A", 26)+"/key", in)), nil
 	}))
 }
 

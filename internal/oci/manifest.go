@@ -28,7 +28,9 @@ func (pullManifest) name() string                          { return "pull manife
 func (o pullManifest) needs() (auth.Action, auth.Resource) { return Pull, o.resource() }
 
 func (o pullManifest) serve(x *exchange) error {
-	m, err := x.o.Repositories.Manifest(x.r.Context(), repository.ManifestRequest{Repository: o.repo, Reference: o.ref, Body: !o.head})
+	m, err := x.o.Repositories.Manifest(x.r.Context(), repository.ManifestRequest{
+		Repository: o.repo, Reference: o.ref, Body: !o.head, Sight: x.sight(o.repo),
+	})
 	if err != nil {
 		return err
 	}
@@ -95,7 +97,7 @@ func (o pushManifest) serve(x *exchange) error {
 		tags = []string{o.ref.Tag}
 	}
 	pushed, err := x.o.Repositories.PushManifest(x.r.Context(), repository.PushManifestRequest{
-		By: x.by, Repository: o.repo, Digest: o.ref.Digest, Tags: tags, MediaType: o.mediaType, Body: body, If: o.condition,
+		By: x.by, Repository: o.repo, Digest: o.ref.Digest, Tags: tags, MediaType: o.mediaType, Body: body, If: o.condition, Sight: x.sight(o.repo),
 	})
 	if err != nil {
 		return err

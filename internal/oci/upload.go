@@ -80,7 +80,7 @@ func (o mountBlob) needs() (auth.Action, auth.Resource) { return Push, o.resourc
 func (o mountBlob) serve(x *exchange) error {
 	_, err := x.o.Repositories.Mount(x.r.Context(), repository.MountRequest{
 		By: x.by, Repository: o.repo, Digest: o.digest, From: o.from,
-		Readable: func(repo string) bool { return x.may(Pull, repo) },
+		Readable: func(repo string) bool { return x.may(Pull, repo) }, Sight: x.sight,
 	})
 	if errors.Is(err, fault.BlobNotFound) {
 		return beginUpload{o.on}.serve(x)

@@ -27,6 +27,7 @@ type BlobRequest struct {
 	Repository string
 	Digest     digest.Digest
 	Keep       bool // the asker may push and is about to refer to it: it stays for a lease's time
+	Sight      *Sight
 }
 
 // Blob is a blob of a repository.
@@ -45,7 +46,7 @@ func (s *Service) Blob(ctx context.Context, req BlobRequest) (Blob, error) {
 	}
 	var b blob
 	err := s.meta.View(ctx, func(r meta.Reader) (err error) {
-		b, err = s.findBlob(ctx, r, req.Repository, req.Digest)
+		b, err = s.findBlob(ctx, r, req.Repository, req.Digest, req.Sight)
 		return err
 	})
 	if err == nil && req.Keep {
@@ -63,7 +64,7 @@ func (s *Service) keep(ctx context.Context, req BlobRequest, b blob) error {
 		return s.content.Renew(ctx, b.id, req.Repository)
 	}
 	return s.execute(ctx, req.By, func(r meta.Reader) (meta.Step, error) {
-		b, err := s.findBlob(ctx, r, req.Repository, req.Digest)
+		b, err := s.findBlob(ctx, r, req.Repository, req.Digest, req.Sight)
 		if err != nil || b.empty {
 			return meta.Step{Do: nothing}, err
 		}
@@ -80,7 +81,7 @@ func (s *Service) OpenBlob(ctx context.Context, req BlobRequest) (Blob, *content
 		return Blob{}, nil, err
 	}
 	rd, err := s.content.Open(ctx, func(r meta.Reader) (content.Source, error) {
-		b, err := s.findBlob(ctx, r, req.Repository, req.Digest)
+		b, err := s.findBlob(ctx, r, req.Repository, req.Digest, req.Sight)
 		switch {
 		case err != nil:
 			return content.Source{}, err
@@ -107,21 +108,21 @@ type blob struct {
 	empty  bool
 }
 
-// findBlob finds a blob that is visible in repo. Errors: fault.RepositoryNotFound, fault.BlobNotFound.
-func (s *Service) findBlob(ctx context.Context, r meta.Reader, repo string, d digest.Digest) (blob, error) {
+// findBlob finds a blob that a caller sees in repo. Errors: fault.RepositoryNotFound, fault.BlobNotFound.
+func (s *Service) findBlob(ctx context.Context, r meta.Reader, repo string, d digest.Digest, sight *Sight) (blob, error) {
 	switch c, err := s.content.Find(ctx, r, d); {
 	case err == nil:
-		member, err := s.content.Member(ctx, r, c.ID, repo)
+		member, err := s.member(ctx, r, c, repo, sight)
 		if !errors.Is(err, fault.BlobNotFound) {
 			return blob{size: c.Size, id: c.ID, member: member}, err
 		}
 	case !errors.Is(err, fault.BlobNotFound):
 		return blob{}, err
 	}
-	for e, err := range inlineBlobs.Scan(ctx, r, inlineBlobs.Prefix(repo, d.String()).Limited(1)) {
-		if err != nil {
-			return blob{}, err
-		}
+	switch e, err := seenInline(ctx, r, inlineBlobs, repo, d, sight); {
+	case err != nil:
+		return blob{}, err
+	case e != nil:
 		return blob{size: e.Value.Size, inline: e.Value, row: inlineBlobs.Key(e.Parts...)}, nil
 	}
 	if d == artifact.EmptyDigest {
@@ -240,6 +241,15 @@ type MountRequest struct {
 	Digest     digest.Digest
 	From       string                 // empty: wherever it is
 	Readable   func(repo string) bool // says whether the caller may read from a repository
+	Sight      func(repo string) *Sight
+}
+
+// sight is what the caller sees of repo.
+func (req MountRequest) sight(repo string) *Sight {
+	if req.Sight == nil {
+		return nil
+	}
+	return req.Sight(repo)
 }
 
 // maxSearch bounds how many repositories Mount asks about.
@@ -274,7 +284,7 @@ func (s *Service) Mount(ctx context.Context, req MountRequest) (Blob, error) {
 // source finds the blob to mount: in the repository itself, in the one that it shall come from, or in the first that may be read.
 func (s *Service) source(ctx context.Context, r meta.Reader, req MountRequest) (blob, error) {
 	missing := fault.BlobNotFound.With(req.Digest.String(), nil)
-	b, err := s.findBlob(ctx, r, req.Repository, req.Digest)
+	b, err := s.findBlob(ctx, r, req.Repository, req.Digest, req.sight(req.Repository))
 	if err == nil || !errors.Is(err, fault.BlobNotFound) && !errors.Is(err, fault.RepositoryNotFound) {
 		return b, err
 	}
@@ -282,7 +292,7 @@ func (s *Service) source(ctx context.Context, r meta.Reader, req MountRequest) (
 		if CheckRepository(req.From) != nil || !req.Readable(req.From) {
 			return blob{}, missing
 		}
-		b, err := s.findBlob(ctx, r, req.From, req.Digest)
+		b, err := s.findBlob(ctx, r, req.From, req.Digest, req.sight(req.From))
 		if errors.Is(err, fault.RepositoryNotFound) {
 			err = missing
 		}
@@ -300,8 +310,11 @@ func (s *Service) source(ctx context.Context, r meta.Reader, req MountRequest) (
 		if asked++; asked > maxSearch {
 			break
 		}
-		if req.Readable(repo) {
-			member, err := s.content.Member(ctx, r, c.ID, repo)
+		if !req.Readable(repo) {
+			continue
+		}
+		member, err := s.member(ctx, r, c, repo, req.sight(repo))
+		if !errors.Is(err, fault.BlobNotFound) {
 			return blob{size: c.Size, id: c.ID, member: member}, err
 		}
 	}

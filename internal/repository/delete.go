@@ -74,7 +74,7 @@ const maxUntag = 1000
 // Of a manifest with very many tags, it only removes some tags: more says so.
 func (s *Service) planDelete(ctx context.Context, r meta.Reader, req DeleteManifestRequest) (step meta.Step, more bool, err error) {
 	repo, d := req.Repository, req.Reference.Digest
-	f, err := s.findManifest(ctx, r, repo, d)
+	f, err := s.findManifest(ctx, r, repo, d, nil)
 	switch {
 	case err != nil:
 		return meta.Step{}, false, err
@@ -212,7 +212,7 @@ func (s *Service) DeleteBlob(ctx context.Context, req DeleteBlobRequest) error {
 		if err != nil {
 			return meta.Step{}, err
 		}
-		b, err := s.findBlob(ctx, r, req.Repository, req.Digest)
+		b, err := s.findBlob(ctx, r, req.Repository, req.Digest, nil)
 		if err != nil {
 			return meta.Step{}, err
 		}

@@ -17,6 +17,7 @@ type ManifestRequest struct {
 	Repository string
 	Reference  Reference
 	Body       bool // its bytes too
+	Sight      *Sight
 }
 
 // Manifest is a manifest of a repository.
@@ -45,7 +46,7 @@ func (s *Service) Manifest(ctx context.Context, req ManifestRequest) (Manifest, 
 		if err != nil {
 			return found{}, err
 		}
-		f, err := s.findManifest(ctx, r, req.Repository, d)
+		f, err := s.findManifest(ctx, r, req.Repository, d, req.Sight)
 		if err == nil {
 			m = f.manifest(d)
 		}
@@ -106,31 +107,31 @@ func (f found) manifest(d digest.Digest) Manifest {
 }
 
 // findManifest finds a manifest by digest. Errors: fault.RepositoryNotFound, fault.ManifestNotFound.
-func (s *Service) findManifest(ctx context.Context, r meta.Reader, repo string, d digest.Digest) (found, error) {
+func (s *Service) findManifest(ctx context.Context, r meta.Reader, repo string, d digest.Digest, sight *Sight) (found, error) {
 	row, ok, err := manifests.Find(ctx, r, repo, d.String())
 	if err != nil || ok {
 		return found{row: row}, err
 	}
-	rendered, err := s.objectManifest(ctx, r, repo, d)
+	rendered, err := s.objectManifest(ctx, r, repo, d, sight)
 	if err == nil && rendered == nil {
 		err = absent(ctx, r, repo, fault.ManifestNotFound, d.String())
 	}
 	return found{rendered: rendered}, err
 }
 
-// objectManifest is the artifact manifest with the digest d, if an object of the bucket repo has the bytes that it is about.
-func (s *Service) objectManifest(ctx context.Context, r meta.Reader, repo string, d digest.Digest) ([]byte, error) {
-	for e, err := range inlineArtifacts.Scan(ctx, r, inlineArtifacts.Prefix(repo, d.String()).Limited(1)) {
-		if err != nil {
-			return nil, err
-		}
+// objectManifest is the artifact manifest with the digest d, if an object of the bucket repo that a caller sees has the bytes that it is about.
+func (s *Service) objectManifest(ctx context.Context, r meta.Reader, repo string, d digest.Digest, sight *Sight) ([]byte, error) {
+	switch e, err := seenInline(ctx, r, inlineArtifacts, repo, d, sight); {
+	case err != nil:
+		return nil, err
+	case e != nil:
 		return artifact.Manifest(digest.Digest(e.Value.Content), e.Value.Size), nil
 	}
 	c, err := s.content.FindArtifact(ctx, r, d)
 	if err != nil {
 		return nil, unless(fault.ManifestNotFound, err)
 	}
-	is, err := s.content.HoldsKind(ctx, r, c.ID, repo, content.EdgeObject)
+	is, err := s.seesObject(ctx, r, c.ID, repo, sight)
 	if err != nil || !is {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ type PushManifestRequest struct {
 	MediaType  string        // Content-Type; may be empty
 	Body       []byte
 	If         Condition // of the tag where there is one, else of Digest
+	Sight      *Sight    // of the pusher: a manifest can only name what that has
 }
 
 // Pushed is a manifest that has been kept.
@@ -238,7 +239,7 @@ func unique(names []named) []named {
 // Errors: fault.ManifestBlobUnknown; errVirtual for what a manifest cannot hold on to before it is made real.
 func (p manifestPush) member(ctx context.Context, r meta.Reader, repo string, n named) (content.ID, meta.Step, error) {
 	if n.child {
-		child, err := p.findManifest(ctx, r, repo, n.digest)
+		child, err := p.findManifest(ctx, r, repo, n.digest, p.req.Sight)
 		if err == nil && child.virtual() {
 			return "", meta.Step{}, errVirtual
 		}
@@ -249,7 +250,7 @@ func (p manifestPush) member(ctx context.Context, r meta.Reader, repo string, n 
 			return "", meta.Step{}, err
 		}
 	}
-	b, err := p.findBlob(ctx, r, repo, n.digest)
+	b, err := p.findBlob(ctx, r, repo, n.digest, p.req.Sight)
 	switch {
 	case err == nil && b.empty:
 		return "", meta.Step{}, errVirtual

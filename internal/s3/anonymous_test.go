@@ -109,6 +109,16 @@ func TestAnonymousIsRefused(t *testing.T) {
 			denied(t, s.anonymous(http.MethodGet, target, "X-Amz-Expected-Bucket-Owner: somebody"), target)
 		}
 	})
+	t.Run("a delete marker is as nothing", func(t *testing.T) {
+		s.must(http.MethodPut, "/mixed?versioning", "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>")
+		s.must(http.MethodPut, "/mixed/public/gone", "gone")
+		s.must(http.MethodDelete, "/mixed/public/gone", "")
+		a := s.anonymous(http.MethodGet, "/mixed/public/gone")
+		denied(t, a, "/mixed/public/gone")
+		if a.Header.Get("X-Amz-Delete-Marker") != "" || a.Header.Get("X-Amz-Version-Id") != "" {
+			t.Errorf("%v", a.Header)
+		}
+	})
 	t.Run("copying from an open object", func(t *testing.T) {
 		denied(t, s.anonymous(http.MethodPut, "/open/copy", "X-Amz-Copy-Source: /open/key"), "/open/copy")
 	})
