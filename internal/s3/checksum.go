@@ -95,7 +95,7 @@ func (rq *request) checksum() (a object.Algorithm, sum []byte, err error) {
 		one := headerAlgorithm(name)
 		switch {
 		case one == 0:
-			return 0, nil, unsupportedAlgorithm()
+			return 0, nil, fault.BadRequest.Detail("The algorithm type you specified in x-amz-checksum- header is invalid.")
 		case a != 0 || len(values) > 1:
 			return 0, nil, fault.BadRequest.Detail(multipleChecksums)
 		}

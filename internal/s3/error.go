@@ -2,6 +2,7 @@ package s3
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -196,6 +197,9 @@ func (d *document) facts(f *fault.Error) {
 	}
 	for _, one := range f.Facts {
 		d.text(one.Name, one.Value)
+		if one.Name == "StringToSign" {
+			d.text("StringToSignBytes", fmt.Sprintf("% x", one.Value))
+		}
 	}
 }
 
