@@ -49,7 +49,7 @@ func parseManifest(contentType string, body []byte) (parsed, error) {
 	}
 	var doc document
 	if err := doc.read(newStrict(body)); err != nil {
-		return parsed{}, invalid("the manifest is not valid: %s", err)
+		return parsed{}, invalid("the manifest is not valid: %.300s", err) // it may tell what was sent
 	}
 	mediaType, err := mediaTypeOf(contentType, doc)
 	if err != nil {
