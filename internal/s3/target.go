@@ -67,9 +67,15 @@ type query []param
 
 type param struct{ name, value string }
 
+// maxParameters is far above anything that S3 has. It holds for requests that nobody has signed, too.
+const maxParameters = 128
+
 // parseQuery splits at `&` alone, as the signature does. Errors: fault.BadRequest for what cannot be decoded and for a name that
 // occurs twice.
 func parseQuery(raw string) (query, error) {
+	if strings.Count(raw, "&") >= maxParameters {
+		return nil, fault.BadRequest.Detail("the query has more than %d parameters", maxParameters)
+	}
 	var q query
 	for part := range strings.SplitSeq(raw, "&") {
 		if part == "" {
