@@ -272,3 +272,44 @@ func TestNoKeyBecomesAPath(t *testing.T) {
 		}
 	})
 }
+
+// Attack 10: what a client chooses for the answer's headers ends no header.
+func TestNoHeaderOfAnAnswerIsMadeByAnother(t *testing.T) {
+	s := newServer(t)
+	s.must(http.MethodPut, "/bucket", "")
+	const evil = "a\r\nSet-Cookie: evil=1\r\n\r\n<script>"
+	s.send(s.presigned(http.MethodPut, "/bucket/key?x-amz-meta-a="+url.QueryEscape(evil), "body", nil)).want(t, 200)
+	for _, p := range []string{"content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires"} {
+		t.Run("response-"+p, func(t *testing.T) {
+			a := s.do(http.MethodGet, "/bucket/key?response-"+p+"="+url.QueryEscape(evil), "")
+			if len(a.Header["Set-Cookie"]) > 0 || a.StatusCode == 200 && a.body != "body" {
+				t.Errorf("%v %s", a.Header, a.body)
+			}
+		})
+	}
+}
+
+// Attack 24: a length is believed only as far as it may be true.
+func TestABodyOfMoreThanFiveGibibytesIsNotAskedFor(t *testing.T) {
+	s := newServer(t)
+	s.must(http.MethodPut, "/bucket", "")
+	for _, length := range []int64{5<<30 + 1, 1 << 62} {
+		r := s.request(http.MethodPut, "/bucket/key", "", "Expect: 100-continue")
+		r.ContentLength = length
+		s.sign(r, sigv4.UnsignedPayload)
+		_, answers := s.raw(r)
+		if a, err := http.ReadResponse(answers, r); err != nil || a.StatusCode != 400 {
+			t.Errorf("a length of %d: %v, %v", length, a, err)
+		}
+		chunked := s.request(http.MethodPut, "/bucket/key", "", "Expect: 100-continue", "x-amz-decoded-content-length: "+strconv.FormatInt(length, 10))
+		chunked.ContentLength = length
+		s.sign(chunked, sigv4.StreamingUnsignedTrailer)
+		_, answers = s.raw(chunked)
+		if a, err := http.ReadResponse(answers, chunked); err != nil || a.StatusCode != 400 {
+			t.Errorf("a decoded length of %d: %v, %v", length, a, err)
+		}
+	}
+	if left := s.kept("bucket"); left != "" {
+		t.Errorf("left behind: %s", left)
+	}
+}
