@@ -214,6 +214,8 @@ var (
 		"this manifest or blob belongs to an object of the bucket", "delete the object by S3; it obeys the bucket's rules only")
 	BlobNotFound = define("blob-not-found", NotFound, Never,
 		"the blob does not exist in this repository", "push the blob first, or check its digest")
+	LayerAmbiguous = define("layer-ambiguous", Conflict, Never,
+		"the name is that of several different layers", "ask for the manifest that has the wanted one, by digest")
 	SessionNotFound = define("upload-session-not-found", NotFound, Never,
 		"the upload session does not exist: it was finished, cancelled, expired or never begun", "begin a new upload")
 	SessionRange = define("upload-range-invalid", Range, Once,

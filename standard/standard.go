@@ -48,7 +48,7 @@ type ociConfig struct {
 	Realm string `json:"realm"` // of the Basic challenge, and the service of the Bearer challenge
 }
 
-// newOCI is the OCI distribution protocol, below /v2, with its tokens.
+// newOCI is the OCI distribution protocol, below /v2, with its tokens, and plain downloads, below /a.
 func newOCI(h module.Host[server.Given], c ociConfig) (server.Protocol, error) {
 	key, err := h.Given.Key("registry tokens, form 1")
 	if err != nil {
@@ -57,10 +57,11 @@ func newOCI(h module.Host[server.Given], c ociConfig) (server.Protocol, error) {
 	handler := oci.New(oci.Options{
 		Repositories: h.Given.Repositories, Passwords: h.Given.Passwords, Authorizer: guarded(h.Given), Realm: c.Realm, Logger: h.Logger,
 		Tokens: token.New(key, h.Given.Now), Bearer: h.Given.Policy.PullsAnonymously(), ExternalURL: h.Given.ExternalURL,
+		Version: h.Given.Version,
 	})
 	matches := func(r *http.Request) bool {
 		path := r.URL.EscapedPath()
-		return path == "/v2" || strings.HasPrefix(path, "/v2/") || path == oci.TokenPath
+		return path == "/v2" || strings.HasPrefix(path, "/v2/") || strings.HasPrefix(path, "/a/") || path == oci.TokenPath
 	}
 	grows := func(r *http.Request) bool {
 		writes := r.Method == http.MethodPut || r.Method == http.MethodPatch || r.Method == http.MethodPost

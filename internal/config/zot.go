@@ -51,7 +51,7 @@ func Foreign() []ForeignKey {
 		{"extensions.lint", ""},
 		{"extensions.trust", ""},
 		{"extensions.events", ""},
-		{"extensions.mgmt", ""},
+		{"extensions.mgmt", "`/v2/_zot/ext/mgmt` is always answered, as zot does with search"},
 		{"extensions.apikey", ""},
 		{"extensions.userprefs", ""},
 	}

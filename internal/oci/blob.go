@@ -36,18 +36,32 @@ func (pullBlob) name() string                          { return "pull blob" }
 func (o pullBlob) needs() (auth.Action, auth.Resource) { return Pull, o.resource() }
 
 func (o pullBlob) serve(x *exchange) error {
-	req := repository.BlobRequest{By: x.by, Repository: o.repo, Digest: o.digest, Sight: x.sight(o.repo)}
-	if o.head {
-		req.Keep = x.may(Push, o.repo)
-		b, err := x.o.Repositories.Blob(x.r.Context(), req)
+	keep := o.head && x.may(Push, o.repo)
+	return x.blob(o.on, body{digest: o.digest, mediaType: octetStream, caching: immutable}, keep)
+}
+
+// body is the blob of an answer.
+type body struct {
+	digest    digest.Digest
+	mediaType string
+	caching   string // Cache-Control
+}
+
+func (b body) etag() string { return strconv.Quote(b.digest.String()) }
+
+// blob answers GET and HEAD with a blob, and keeps it for who is about to refer to it.
+func (x *exchange) blob(in on, b body, keep bool) error {
+	req := repository.BlobRequest{By: x.by, Repository: in.repo, Digest: b.digest, Keep: keep, Sight: x.sight(in.repo)}
+	if x.r.Method == http.MethodHead {
+		found, err := x.o.Repositories.Blob(x.r.Context(), req)
 		if err != nil {
 			return err
 		}
-		o.describe(x)
-		if done, err := x.fresh(o.etag()); done || err != nil {
+		x.describe(b)
+		if done, err := x.fresh(b.etag()); done || err != nil {
 			return err
 		}
-		x.set("Content-Type", octetStream, "Content-Length", strconv.FormatInt(b.Size, 10))
+		x.set("Content-Type", b.mediaType, "Content-Length", strconv.FormatInt(found.Size, 10))
 		return nil
 	}
 	_, rd, err := x.o.Repositories.OpenBlob(x.r.Context(), req)
@@ -55,32 +69,30 @@ func (o pullBlob) serve(x *exchange) error {
 		return err
 	}
 	defer rd.Close()
-	o.describe(x)
-	if done, err := x.fresh(o.etag()); done || err != nil {
+	x.describe(b)
+	if done, err := x.fresh(b.etag()); done || err != nil {
 		return err
 	}
-	return x.send(rd, o.etag())
+	return x.send(rd, b)
 }
 
-func (o pullBlob) etag() string { return strconv.Quote(o.digest.String()) }
-
-func (o pullBlob) describe(x *exchange) {
+func (x *exchange) describe(b body) {
 	x.stored()
-	x.set("Docker-Content-Digest", o.digest.String(), "Etag", o.etag(), "Cache-Control", immutable, "Accept-Ranges", "bytes")
+	x.set("Docker-Content-Digest", b.digest.String(), "Etag", b.etag(), "Cache-Control", b.caching, "Accept-Ranges", "bytes")
 }
 
 // send answers with the whole of rd, or with the ranges that were asked for.
-func (x *exchange) send(rd *content.Reading, etag string) error {
-	ranges, err := x.ranges(rd.Size(), etag)
+func (x *exchange) send(rd *content.Reading, b body) error {
+	ranges, err := x.ranges(rd.Size(), b.etag())
 	if err != nil {
 		x.set("Content-Range", fmt.Sprintf("bytes */%d", rd.Size()))
 		return err
 	}
 	if len(ranges) > 1 {
-		return x.sendParts(rd, ranges)
+		return x.sendParts(rd, ranges, b.mediaType)
 	}
 	part := section{0, rd.Size()}
-	x.set("Content-Type", octetStream)
+	x.set("Content-Type", b.mediaType)
 	if len(ranges) == 1 {
 		part = ranges[0]
 		x.set("Content-Range", part.contentRange(rd.Size()))
@@ -111,12 +123,12 @@ func (x *exchange) copy(rd *content.Reading, w interface{ Write([]byte) (int, er
 }
 
 // sendParts answers with several ranges (RFC 9110, section 15.3.7.2).
-func (x *exchange) sendParts(rd *content.Reading, ranges []section) error {
+func (x *exchange) sendParts(rd *content.Reading, ranges []section, mediaType string) error {
 	var size counter
 	sizer := multipart.NewWriter(&size)
 	boundary := sizer.Boundary()
 	for _, part := range ranges {
-		if _, err := sizer.CreatePart(partHeader(part, rd.Size())); err != nil {
+		if _, err := sizer.CreatePart(partHeader(part, rd.Size(), mediaType)); err != nil {
 			return err
 		}
 		size += counter(part.n)
@@ -131,7 +143,7 @@ func (x *exchange) sendParts(rd *content.Reading, ranges []section) error {
 		return err
 	}
 	for _, part := range ranges {
-		w, err := body.CreatePart(partHeader(part, rd.Size()))
+		w, err := body.CreatePart(partHeader(part, rd.Size(), mediaType))
 		if err != nil {
 			return err
 		}
@@ -142,8 +154,8 @@ func (x *exchange) sendParts(rd *content.Reading, ranges []section) error {
 	return body.Close()
 }
 
-func partHeader(part section, size int64) textproto.MIMEHeader {
-	return textproto.MIMEHeader{"Content-Type": {octetStream}, "Content-Range": {part.contentRange(size)}}
+func partHeader(part section, size int64, mediaType string) textproto.MIMEHeader {
+	return textproto.MIMEHeader{"Content-Type": {mediaType}, "Content-Range": {part.contentRange(size)}}
 }
 
 // counter counts what is written to it.

@@ -111,8 +111,12 @@ func (h *Handler) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	e := occurrence(err)
 	f := formOf(e.Code)
 	header := w.Header()
-	for _, name := range []string{"Content-Length", "Content-Range", "Etag", "Cache-Control", "Accept-Ranges", "Docker-Content-Digest", "Last-Modified"} {
+	for _, name := range []string{"Content-Length", "Etag", "Cache-Control", "Accept-Ranges", "Docker-Content-Digest", "Last-Modified",
+		"Content-Disposition", "Repr-Digest"} {
 		header.Del(name)
+	}
+	if f.status != http.StatusRequestedRangeNotSatisfiable { // else it tells the size
+		header.Del("Content-Range")
 	}
 	switch f.status {
 	case http.StatusUnauthorized:

@@ -1,5 +1,6 @@
 // Package oci is the OCI distribution protocol, version 1.1, over the domain of package repository: it parses a request
-// into a typed operation, says who asks and whether they may, does it and renders the answer. Errors are written in one place.
+// into a typed operation, says who asks and whether they may, does it and renders the answer. Errors are written in one place. Beside it are
+// plain downloads of what manifests name, which are the same in all but the name.
 package oci
 
 import (
@@ -24,10 +25,11 @@ type Options struct {
 	Bearer       bool           // tell clients to get a token; else to send Basic credentials
 	ExternalURL  string         // the server's URL without a slash at its end, for clients that need one; empty: the one that they used
 	Realm        string         // of the challenges; empty: zas
+	Version      string         // of the program, as zot's clients show it
 	Logger       *slog.Logger   // for errors whose response writer does not log them itself; may be nil
 }
 
-// Handler answers everything under /v2/, and TokenPath.
+// Handler answers everything under /v2/ and /a/, and TokenPath.
 type Handler struct{ o Options }
 
 var _ http.Handler = (*Handler)(nil)

@@ -64,7 +64,7 @@ func (s *server) start() {
 	s.meta, s.content = m, c
 	h := oci.New(oci.Options{
 		Repositories: repository.New(c, rules(s.t)), Passwords: passwords{}, Authorizer: policy{}, Realm: `the "realm"`,
-		Tokens: token.New(make([]byte, 32), func() time.Time { return s.now }), Bearer: s.bearer, ExternalURL: s.external,
+		Tokens: token.New(make([]byte, 32), func() time.Time { return s.now }), Bearer: s.bearer, ExternalURL: s.external, Version: "v1.2.3",
 	})
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.wrap != nil {

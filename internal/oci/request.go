@@ -40,8 +40,12 @@ func (o on) resource() auth.Resource { return auth.Resource{Type: auth.Repositor
 
 // parse reads what the method, the path, the query and the headers say.
 // Errors: fault.RepositoryNotFound for a path that names nothing, fault.MethodNotAllowed (the methods that are allowed are the error's
-// subject), fault.DigestInvalid, fault.TagInvalid, fault.ArgumentInvalid, fault.SessionRange, fault.SizeInvalid.
+// subject), fault.DigestInvalid, fault.TagInvalid, fault.ArgumentInvalid, fault.SessionRange, fault.SizeInvalid,
+// fault.RepositoryNameInvalid for an escaped slash, which a proxy may take for one or not.
 func parse(r *http.Request) (operation, error) {
+	if escaped := r.URL.EscapedPath(); strings.HasPrefix(escaped, "/v2/") && strings.Contains(strings.ToLower(escaped), "%2f") {
+		return nil, fault.RepositoryNameInvalid.With(escaped, nil)
+	}
 	t, ok := parsePath(r.URL.Path)
 	if !ok {
 		return nil, fault.RepositoryNotFound.With(r.URL.Path, nil)
@@ -82,6 +86,13 @@ func routes(t target, query url.Values, r *http.Request) map[string]func() (oper
 		return methods{http.MethodGet: func() (operation, error) { return parseCatalog(query) }}
 	case tagList:
 		return methods{http.MethodGet: func() (operation, error) { return parseTags(t, query) }}
+	case layer:
+		make := func() (operation, error) { return parseDownload(t, r) }
+		return methods{http.MethodGet: make, http.MethodHead: make}
+	case discover:
+		return methods{http.MethodGet: func() (operation, error) { return listExtensions{on{t.repo}}, nil }}
+	case mgmt:
+		return methods{http.MethodGet: func() (operation, error) { return tellConfig{}, nil }}
 	case tagHistory:
 		return methods{http.MethodGet: func() (operation, error) { return parseHistory(t, query) }}
 	case referrerList:

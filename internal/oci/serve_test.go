@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/zot-artifact-store/zas/fault"
 	"github.com/zot-artifact-store/zas/internal/repository"
@@ -186,6 +187,22 @@ func TestABlobReachesSendfile(t *testing.T) {
 		}
 		if _, ok := limited.R.(*os.File); !ok {
 			t.Errorf("%q: %T behind the limit", ranged, limited.R)
+		}
+	}
+}
+
+// TestAskingForABlobKeepsItForWhoMayPush lets the lease of a blob run out unless somebody who may push has asked for it.
+func TestAskingForABlobKeepsItForWhoMayPush(t *testing.T) {
+	for user, kept := range map[string]bool{"root": true, "reader": false} {
+		s := newServer(t)
+		d := s.push("public/app", "a layer")
+		s.now = s.now.Add(s.content.Lease() - time.Minute)
+		s.send(s.request(user, "HEAD", "/v2/public/app/blobs/"+d, nil))
+		s.now = s.now.Add(s.content.Lease() / 2)
+		_, err := s.content.Collect(t.Context(), true)
+		must(t, err)
+		if a := s.do("HEAD", "/v2/public/app/blobs/"+d, ""); (a.StatusCode == http.StatusOK) != kept {
+			t.Errorf("%s asked, and the blob is answered %d", user, a.StatusCode)
 		}
 	}
 }

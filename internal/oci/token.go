@@ -150,17 +150,10 @@ func written(access []token.Access) string {
 // challenge is what a 401 tells clients to do: to get a token where anybody may get one that is of use, else, and for the
 // token itself, to send Basic credentials. It is one challenge: of two, clients without credentials take the wrong one.
 func (h *Handler) challenge(r *http.Request, err error) string {
-	if !h.o.Bearer || r.Host == "" || r.URL.Path == TokenPath {
+	if !h.o.Bearer || r.Host == "" || r.URL.Path == TokenPath || strings.HasPrefix(r.URL.Path, "/a/") { // a browser gets no tokens
 		return "Basic realm=" + strconv.Quote(h.o.Realm) + `, charset="UTF-8"`
 	}
-	realm := h.o.ExternalURL
-	if realm == "" {
-		realm = "http://" + r.Host
-		if r.TLS != nil {
-			realm = "https://" + r.Host
-		}
-	}
-	c := "Bearer realm=" + strconv.Quote(realm+TokenPath) + ",service=" + strconv.Quote(h.o.Realm)
+	c := "Bearer realm=" + strconv.Quote(h.tokenURL(r)) + ",service=" + strconv.Quote(h.o.Realm)
 	if scope := scopeOf(r); scope != "" {
 		c += ",scope=" + strconv.Quote(scope)
 	}
@@ -171,6 +164,17 @@ func (h *Handler) challenge(r *http.Request, err error) string {
 		c += `,error="insufficient_scope"`
 	}
 	return c
+}
+
+// tokenURL is where the client of a request finds TokenPath.
+func (h *Handler) tokenURL(r *http.Request) string {
+	switch {
+	case h.o.ExternalURL != "":
+		return h.o.ExternalURL + TokenPath
+	case r.TLS != nil:
+		return "https://" + r.Host + TokenPath
+	}
+	return "http://" + r.Host + TokenPath
 }
 
 // scopeOf is what a token must be for so that it does for r.

@@ -162,6 +162,19 @@ func TestTheChallengeTellsWhereToGetWhichToken(t *testing.T) {
 			t.Error(got)
 		}
 	})
+	t.Run("a browser that downloads is asked for a password", func(t *testing.T) {
+		a := s.send(s.request("", "GET", "/a/secret/app:v1/title", nil))
+		if got := a.Header.Get("Www-Authenticate"); a.StatusCode != 401 || !strings.HasPrefix(got, "Basic ") {
+			t.Error(a.Status, got)
+		}
+	})
+	t.Run("zot's clients are told of both ways", func(t *testing.T) {
+		a := s.send(s.request("", "GET", "/v2/_zot/ext/mgmt", nil))
+		want := `"auth":{"htpasswd":{},"bearer":{"realm":"` + s.URL + `/zot/auth/token","service":"the \"realm\""}}`
+		if a.StatusCode != 200 || !strings.Contains(a.body, want) {
+			t.Error(a.Status, a.body)
+		}
+	})
 	t.Run("forwarded hosts are not looked at", func(t *testing.T) {
 		a := s.send(s.request("", "GET", "/v2/", nil, "X-Forwarded-Host: evil.example.com", "Forwarded: host=evil.example.com"))
 		if got := a.Header.Get("Www-Authenticate"); strings.Contains(got, "evil") {

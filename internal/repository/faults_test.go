@@ -114,6 +114,18 @@ func readVerbs() map[string]verb {
 			list, _, err := s.TagHistory(ctx, repository.HistoryRequest{Repository: "r", Tag: "v1", Before: time.Unix(1<<40, 0), Limit: 9})
 			return wantOf(1, len(list), err)
 		}),
+		"find a layer": {
+			prepare: func(b *bench) {
+				withBlobs(b)
+				b.push("r", titled("t", "a layer"), "v1")
+				b.push("r", index(titled("t", "a layer")), "all")
+			},
+			covers: []string{"FindLayer"},
+			run: func(ctx context.Context, s *repository.Service) error {
+				_, err := s.FindLayer(ctx, repository.LayerRequest{Repository: "r", Reference: tag("all"), Title: "t"})
+				return err
+			},
+		},
 		"list the catalog": read("Catalog", func(ctx context.Context, s *repository.Service) error {
 			list, _, err := s.Catalog(ctx, repository.CatalogRequest{Limit: 9, Readable: everywhere})
 			return wantOf(1, len(list), err)

@@ -27,7 +27,12 @@ type parsed struct {
 	subject      digest.Digest
 	annotations  map[string]string
 	names        []named
+	layers       []descriptor
+	manifests    []descriptor
 }
+
+// maxNames is how many blobs and manifests one manifest names at most: each is looked up and held on to in one transaction.
+const maxNames = 10_000
 
 // named is a blob or manifest that a manifest names.
 type named struct {
@@ -55,9 +60,14 @@ func parseManifest(contentType string, body []byte) (parsed, error) {
 	if err != nil {
 		return parsed{}, err
 	}
-	p := parsed{mediaType: mediaType, artifactType: doc.artifactType, annotations: doc.annotations}
+	p := parsed{
+		mediaType: mediaType, artifactType: doc.artifactType, annotations: doc.annotations, layers: doc.layers, manifests: doc.manifests,
+	}
 	if doc.subject != nil {
 		p.subject = doc.subject.digest
+	}
+	if n := len(doc.layers) + len(doc.manifests); n > maxNames {
+		return parsed{}, invalid("the manifest names %d layers or manifests, at most %d are accepted", n, maxNames)
 	}
 	return p, p.take(doc)
 }
@@ -169,8 +179,12 @@ type descriptor struct {
 	mediaType string
 	digest    digest.Digest
 	size      int64
-	urls      int // how many
+	urls      int    // how many
+	title     string // its annotation of that name; empty: none
 }
+
+// titleKey is the annotation that is the name of a layer's bytes as a file (OCI image specification 1.1, "Pre-Defined Annotation Keys").
+const titleKey = "org.opencontainers.image.title"
 
 // foreign says that the bytes are to be fetched from elsewhere, so that they need not be here.
 func (d descriptor) foreign() bool {
@@ -197,6 +211,8 @@ func readDescriptor(s *strict) (*descriptor, error) {
 				_, err := s.text()
 				return err
 			})
+		case "annotations":
+			d.title, err = readTitle(s)
 		default:
 			err = s.skip()
 		}
@@ -211,6 +227,18 @@ func readDescriptor(s *strict) (*descriptor, error) {
 		return nil, errNegativeSize
 	}
 	return &d, nil
+}
+
+// readTitle reads the one annotation of a descriptor that matters here.
+func readTitle(s *strict) (title string, err error) {
+	_, err = s.object(nil, func(key string) (err error) {
+		if key != titleKey {
+			return s.skip()
+		}
+		title, err = s.text()
+		return err
+	})
+	return title, err
 }
 
 func readDescriptors(s *strict) (list []descriptor, err error) {

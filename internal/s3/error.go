@@ -119,6 +119,7 @@ var answers = map[*fault.Code]answer{
 	fault.ManifestBlobUnknown:   {"InvalidRequest", 400, ""},
 	fault.ManifestTooLarge:      {"EntityTooLarge", 400, ""},
 	fault.ObjectArtifact:        {"AccessDenied", 403, ""},
+	fault.LayerAmbiguous:        {"InvalidRequest", 409, ""},
 	fault.TagImmutable:          {"AccessDenied", 403, ""},
 	fault.BlobNotFound:          {"NoSuchKey", 404, ""},
 	fault.SessionNotFound:       {"NoSuchUpload", 404, ""},

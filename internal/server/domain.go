@@ -154,7 +154,7 @@ func (s *Server) protocols(d Domain, dir string) ([]Protocol, error) {
 	}
 	given := Given{
 		Domain: d, Keys: s.root.Root, Passwords: s.root.Root, Policy: rules, Key: secret.key,
-		ExternalURL: string(s.options.Config.HTTP.ExternalURL), Now: time.Now,
+		ExternalURL: string(s.options.Config.HTTP.ExternalURL), Now: time.Now, Version: s.options.Version,
 	}
 	linked := module.Names(s.options.Modules, Protocols)
 	var uses []module.Use

@@ -26,6 +26,7 @@ type Given struct {
 	Key         func(purpose string) ([]byte, error)
 	ExternalURL string // as clients see the server, without a slash at its end; empty: as they say themselves
 	Now         func() time.Time
+	Version     string // of the program
 }
 
 // Protocol is a set of routes. Requests are handed out by their path as it was sent: nothing is decoded, cleaned or redirected.
