@@ -99,7 +99,7 @@ func (f *form) add(name, value string) error {
 	return nil
 }
 
-// replace puts the name of the file where a field asks for it; in that name nothing is replaced. The fields of the signature stay.
+// replace puts the name of the file where a field asks for it; in that name nothing is replaced.
 func (f *form) replace(filename string) error {
 	size := 0
 	for name, value := range f.fields {
@@ -107,7 +107,7 @@ func (f *form) replace(filename string) error {
 		if size += len(value) + n*len(filename); n > 0 && len(filename) > maxFilename || size > maxForm {
 			return fault.FormTooLarge
 		}
-		if n > 0 && !isSignature(name) {
+		if n > 0 {
 			f.fields[name] = strings.ReplaceAll(value, variable, filename)
 		}
 	}
@@ -120,14 +120,6 @@ func baseName(s string) string { return s[strings.LastIndexAny(s, `/\`)+1:] }
 // signatureFields are those that a signed form has.
 func signatureFields() []string {
 	return []string{sigv4.FieldPolicy, sigv4.FieldAlgorithm, sigv4.FieldCredential, sigv4.FieldDate, sigv4.FieldSignature}
-}
-
-func isSignature(name string) bool {
-	switch name {
-	case sigv4.FieldPolicy, sigv4.FieldAlgorithm, sigv4.FieldCredential, sigv4.FieldDate, sigv4.FieldSignature, sigv4.FieldToken:
-		return true
-	}
-	return false
 }
 
 // missing is the error of a field that is not there. Whoever looks for it may have put it behind the file.

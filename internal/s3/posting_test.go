@@ -262,7 +262,9 @@ func TestAFormIsSignedInOneWay(t *testing.T) {
 func TestTheHashOfASignedRequestCoversWhatFollowsTheFile(t *testing.T) {
 	s := newServer(t)
 	s.must("PUT", "/bucket", "")
-	r := s.formRequest("/bucket", []formField{{name: "key", value: "k"}, {name: "file", value: "x", file: "f"}})
+	r := s.formRequest("/bucket", []formField{
+		{name: "key", value: "k"}, {name: "file", value: "x", file: "f"}, {name: "behind", value: strings.Repeat("x", 20<<10)},
+	})
 	s.sign(r, strings.Repeat("0", 64))
 	if a := s.send(r); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, "XAmzContentSHA256Mismatch") {
 		t.Errorf("%d %s", a.StatusCode, a.body)
