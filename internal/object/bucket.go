@@ -189,9 +189,46 @@ type DeleteBucketRequest struct {
 	Bucket string
 }
 
-// DeleteBucket removes an empty bucket, its repository's face included (S3 API, "DeleteBucket").
-// Errors: fault.BucketNotFound; fault.BucketNotEmpty, which says what remains: objects, uploads, tags or manifests.
+// maxDeleteRounds is how often DeleteBucket gives uploads up that others keep beginning.
+const maxDeleteRounds = 10
+
+// errUploads says that nothing but uploads in progress stands in the way.
+var errUploads = errors.New("the bucket has multipart uploads in progress")
+
+// DeleteBucket removes an empty bucket, its repository's face included; uploads in progress are given up (S3 API, "DeleteBucket").
+// Errors: fault.BucketNotFound; fault.BucketNotEmpty, which says what remains: objects, tags or manifests.
 func (s *Service) DeleteBucket(ctx context.Context, req DeleteBucketRequest) error {
+	for range maxDeleteRounds {
+		if err := s.deleteBucket(ctx, req); !errors.Is(err, errUploads) {
+			return err
+		}
+		if err := s.abortAll(ctx, req.Bucket); err != nil {
+			return err
+		}
+	}
+	return fault.BucketNotEmpty.Detail("multipart uploads are begun all the time")
+}
+
+// abortAll gives up every upload in progress.
+func (s *Service) abortAll(ctx context.Context, bucket string) error {
+	const page = 1000
+	for more := true; more; {
+		var list []UploadItem
+		var err error
+		if list, more, err = s.ListUploads(ctx, ListUploadsRequest{ListRequest: ListRequest{Bucket: bucket, Limit: page}}); err != nil {
+			return err
+		}
+		for _, one := range list {
+			err := s.Abort(ctx, AbortRequest{Upload: UploadRef{Bucket: bucket, Key: one.Name, ID: one.Upload.ID}})
+			if err != nil && !errors.Is(err, fault.UploadNotFound) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Service) deleteBucket(ctx context.Context, req DeleteBucketRequest) error {
 	now := s.o.Now()
 	return s.execute(ctx, func(r meta.Reader) (meta.Step, error) {
 		row, err := findBucket(ctx, r, req.Bucket)
@@ -220,7 +257,7 @@ func (s *Service) DeleteBucket(ctx context.Context, req DeleteBucketRequest) err
 	})
 }
 
-// noObjects reports fault.BucketNotEmpty while the bucket has keys or uploads.
+// noObjects reports fault.BucketNotEmpty while the bucket has keys, else errUploads while it has uploads.
 func noObjects(ctx context.Context, r meta.Reader, bucket string) error {
 	for _, one := range []struct {
 		rows meta.Range
@@ -229,14 +266,17 @@ func noObjects(ctx context.Context, r meta.Reader, bucket string) error {
 		{objects.Prefix(bucket), "it has objects"},
 		{markers.Prefix(bucket), "it has delete markers. You must delete all versions in the bucket."},
 		{history.Prefix(bucket), "it has earlier versions. You must delete all versions in the bucket."},
-		{uploads.Prefix(bucket), "it has multipart uploads in progress"},
 	} {
 		switch some, err := meta.Any(ctx, r, one.rows); {
 		case err != nil:
 			return err
 		case some:
-			return fault.BucketNotEmpty.Detail("The bucket you tried to delete is not empty: %s", one.text)
+			return fault.BucketNotEmpty.Detail("%s", one.text)
 		}
 	}
-	return nil
+	some, err := meta.Any(ctx, r, uploads.Prefix(bucket))
+	if err == nil && some {
+		err = errUploads
+	}
+	return err
 }

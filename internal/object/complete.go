@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/md5"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/zot-artifact-store/zas/fault"
@@ -226,11 +227,14 @@ func (c CompletePart) check(row *uploadRow, p content.Part) error {
 	if c.Sum == nil {
 		if row.Chosen && row.Type == Composite {
 			return fault.BadRequest.Detail("The upload was created using a %s checksum. The complete request must include the checksum for each part. "+
-				"It was missing for part %d in the request.", row.Algorithm, p.Number)
+				"It was missing for part %d in the request.", strings.ToLower(row.Algorithm.String()), p.Number)
 		}
 		return nil
 	}
-	if c.Algorithm == row.Algorithm && string(c.Sum) != string(p.Sum(row.Algorithm.hash())) || c.Algorithm != row.Algorithm && row.Chosen {
+	if c.Algorithm != row.Algorithm && row.Chosen {
+		return fault.ChecksumMismatch.Detail("The %s you specified for part %d did not match what we received.", strings.ToLower(c.Algorithm.String()), p.Number)
+	}
+	if c.Algorithm == row.Algorithm && string(c.Sum) != string(p.Sum(row.Algorithm.hash())) {
 		return fault.PartInvalid.Detail("One or more of the specified parts could not be found, or its checksum differs: part %d", p.Number)
 	}
 	return nil

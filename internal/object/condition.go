@@ -15,6 +15,9 @@ const AnyETag = "*"
 type WriteCondition struct {
 	Absent bool   // If-None-Match: *
 	Match  string // If-Match: an ETag, or AnyETag
+
+	Size     *int64    // x-amz-if-match-size, of a removal
+	Modified time.Time // x-amz-if-match-last-modified-time, of a removal, in whole seconds; zero: not stated
 }
 
 // check reports fault.PreconditionFailed when c does not hold of the current version, and fault.KeyNotFound when it asks for
@@ -22,15 +25,24 @@ type WriteCondition struct {
 func (c WriteCondition) check(current *Version) error {
 	switch {
 	case c.Absent && current != nil:
-		return fault.PreconditionFailed.Detail("At least one of the pre-conditions you specified did not hold")
-	case c.Match == "":
+		return failed("If-None-Match")
+	case c.Match == "" && c.Size == nil && c.Modified.IsZero():
 		return nil
 	case current == nil:
 		return fault.KeyNotFound
-	case !matches(c.Match, current.ETag()):
-		return fault.PreconditionFailed.Detail("At least one of the pre-conditions you specified did not hold")
+	case c.Match != "" && !matches(c.Match, current.ETag()):
+		return failed("If-Match")
+	case c.Size != nil && *c.Size != current.Size:
+		return failed("If-Match-Size")
+	case !c.Modified.IsZero() && !current.Time().Truncate(time.Second).Equal(c.Modified):
+		return failed("If-Match-Last-Mod-Time")
 	}
 	return nil
+}
+
+// failed is fault.PreconditionFailed, which names the condition.
+func failed(condition string) error {
+	return fault.Tell(fault.PreconditionFailed, fault.Fact{Name: "Condition", Value: condition})
 }
 
 // ReadCondition is the conditional headers of a read (RFC 9110 section 13.1). The zero value always holds.
@@ -48,10 +60,10 @@ func (c ReadCondition) check(v *Version) (notModified bool, err error) {
 	switch {
 	case c.Match != "":
 		if !matches(c.Match, tag) {
-			return false, fault.PreconditionFailed
+			return false, failed("If-Match")
 		}
 	case !c.UnmodifiedSince.IsZero() && modified.After(c.UnmodifiedSince):
-		return false, fault.PreconditionFailed
+		return false, failed("If-Unmodified-Since")
 	}
 	switch {
 	case c.NoneMatch != "":
@@ -66,7 +78,7 @@ func (c ReadCondition) check(v *Version) (notModified bool, err error) {
 func (c ReadCondition) strict(v *Version) error {
 	notModified, err := c.check(v)
 	if notModified {
-		return fault.PreconditionFailed
+		return failed("If-None-Match")
 	}
 	return err
 }

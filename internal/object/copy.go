@@ -103,7 +103,7 @@ func (req *CopyRequest) check() error {
 		return err
 	}
 	if req.Metadata != nil {
-		if err := req.Metadata.check(); err != nil {
+		if err := req.Metadata.Check(); err != nil {
 			return err
 		}
 	}
@@ -206,7 +206,7 @@ type ByteRange struct{ First, Last int64 }
 // Errors: those of Get for the source, those of PutPart; fault.ArgumentInvalid for a range beyond the source.
 func (s *Service) PutPartCopy(ctx context.Context, req PartCopyRequest) (part Part, sourceID string, err error) {
 	if req.Number < 1 || req.Number > MaxParts {
-		return Part{}, "", fault.ArgumentInvalid.Detail("Part number must be an integer between 1 and %d, inclusive", MaxParts)
+		return Part{}, "", fault.ArgumentInvalid.Detail("Part number must be an integer between 1 and %d, inclusive.", MaxParts)
 	}
 	row, err := s.viewUpload(ctx, req.Upload)
 	if err != nil {
@@ -238,5 +238,8 @@ func (s *Service) PutPartCopy(ctx context.Context, req PartCopyRequest) (part Pa
 	body := rd.NewReader(ctx, off, n)
 	defer body.Close()
 	part, err = s.takePart(ctx, &PutPartRequest{Upload: req.Upload, Number: req.Number, Body: io.Reader(body), Size: n}, row.Algorithm)
+	if !row.Chosen { // nobody asked for a checksum
+		part.Checksum = Checksum{}
+	}
 	return part, sourceID, err
 }

@@ -1,6 +1,7 @@
 package object
 
 import (
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/zot-artifact-store/zas/fault"
@@ -20,13 +21,15 @@ type Metadata struct {
 // maxUserMetadata is S3's limit on names and values of user metadata together, in bytes.
 const maxUserMetadata = 2 << 10
 
-func (m Metadata) check() error {
+// Check reports fault.MetadataTooLarge.
+func (m Metadata) Check() error {
 	size := 0
 	for name, value := range m.User {
 		size += len(name) + len(value)
 	}
 	if size > maxUserMetadata {
-		return fault.MetadataTooLarge
+		return fault.Tell(fault.MetadataTooLarge, fault.Fact{Name: "Size", Value: strconv.Itoa(size)},
+			fault.Fact{Name: "MaxSizeAllowed", Value: strconv.Itoa(maxUserMetadata)})
 	}
 	return nil
 }

@@ -96,7 +96,7 @@ type CreateUploadRequest struct {
 // Errors: fault.BucketNotFound, fault.KeyTooLong, fault.PathInvalid, fault.MetadataTooLarge, fault.TagsInvalid, fault.LockMissing,
 // fault.ArgumentInvalid (protection), fault.BadRequest for a checksum type that the algorithm cannot have.
 func (s *Service) CreateUpload(ctx context.Context, req CreateUploadRequest) (Upload, error) {
-	if err := errors.Join(CheckKey(req.Key), req.Metadata.check(), CheckTags(req.Tags, MaxObjectTags)); err != nil {
+	if err := errors.Join(CheckKey(req.Key), req.Metadata.Check(), CheckTags(req.Tags, MaxObjectTags)); err != nil {
 		return Upload{}, err
 	}
 	row := uploadRow{
@@ -160,7 +160,7 @@ func partOf(p content.Part, a Algorithm) Part {
 func (s *Service) PutPart(ctx context.Context, req PutPartRequest) (Part, error) {
 	switch {
 	case req.Number < 1 || req.Number > MaxParts:
-		return Part{}, fault.ArgumentInvalid.Detail("Part number must be an integer between 1 and %d, inclusive", MaxParts)
+		return Part{}, fault.ArgumentInvalid.Detail("Part number must be an integer between 1 and %d, inclusive.", MaxParts)
 	case req.Size < 0:
 		return Part{}, fault.LengthRequired
 	case req.Size > s.o.MaxPut:
@@ -209,14 +209,21 @@ func (s *Service) viewUpload(ctx context.Context, u UploadRef) (row uploadRow, e
 
 // AbortRequest ends an upload.
 type AbortRequest struct {
-	Upload UploadRef
+	Upload    UploadRef
+	Initiated time.Time // x-amz-if-match-initiated-time, in whole seconds: of the upload; zero: not stated
 }
 
-// Abort gives an upload up; its parts go (S3 API, "AbortMultipartUpload"). Errors: fault.UploadNotFound, fault.BucketNotFound.
+// Abort gives an upload up; its parts go (S3 API, "AbortMultipartUpload"). An Initiated that lies ahead is ignored.
+// Errors: fault.UploadNotFound, fault.BucketNotFound, fault.PreconditionFailed.
 func (s *Service) Abort(ctx context.Context, req AbortRequest) error {
 	err := s.execute(ctx, func(r meta.Reader) (meta.Step, error) {
-		if _, err := findUpload(ctx, r, req.Upload); err != nil {
+		row, err := findUpload(ctx, r, req.Upload)
+		if err != nil {
 			return meta.Step{}, err
+		}
+		begun := time.Unix(0, row.Initiated).Truncate(time.Second)
+		if !req.Initiated.IsZero() && !req.Initiated.After(s.o.Now()) && !req.Initiated.Equal(begun) {
+			return meta.Step{}, failed("If-Match-Initiated-Time")
 		}
 		return meta.Join(s.content.AbortUpload(req.Upload.content()), endUpload(req.Upload)), nil
 	})

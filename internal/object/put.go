@@ -84,7 +84,7 @@ func (s *Service) checkPut(ctx context.Context, req *PutRequest) (p *place, err 
 	if err := CheckKey(req.Key); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(req.Metadata.check(), CheckTags(req.Tags, MaxObjectTags)); err != nil {
+	if err := errors.Join(req.Metadata.Check(), CheckTags(req.Tags, MaxObjectTags)); err != nil {
 		return nil, err
 	}
 	switch {

@@ -77,13 +77,14 @@ func (rq *request) contentMD5() ([]byte, error) {
 	}
 	sum, err := base64.StdEncoding.Strict().DecodeString(values[0])
 	if err != nil || len(sum) != 16 || len(values) > 1 {
-		return nil, fault.ContentMD5Invalid
+		return nil, fault.Tell(fault.ContentMD5Invalid, fault.Fact{Name: "Content-MD5", Value: values[0]})
 	}
 	return sum, nil
 }
 
 // checksum is the one x-amz-checksum-… header, or nothing.
 func (rq *request) checksum() (a object.Algorithm, sum []byte, err error) {
+	var text string
 	for name, values := range rq.header {
 		if !strings.HasPrefix(name, checksumPrefix) {
 			continue
@@ -99,12 +100,12 @@ func (rq *request) checksum() (a object.Algorithm, sum []byte, err error) {
 		case a != 0 || len(values) > 1:
 			return 0, nil, fault.BadRequest.Detail(multipleChecksums)
 		}
-		a = one
-		if sum, err = object.ParseSum(a, values[0]); err != nil {
-			return 0, nil, err
-		}
+		a, text = one, values[0]
 	}
-	return a, sum, nil
+	if a != 0 {
+		sum, err = object.ParseSum(a, text)
+	}
+	return a, sum, err
 }
 
 // trailing reads the checksum that came behind the body.
@@ -132,7 +133,7 @@ func (c *call) verified(in object.Integrity, trailer string) object.Integrity {
 
 // checksumType reads x-amz-checksum-type; nil when it is not there.
 func (rq *request) checksumType() (*object.ChecksumType, error) {
-	switch value := rq.header.Get("X-Amz-Checksum-Type"); value {
+	switch value := rq.header.Get("X-Amz-Checksum-Type"); strings.ToUpper(value) {
 	case "":
 		return nil, nil
 	case "FULL_OBJECT":

@@ -5,6 +5,9 @@ import (
 	"encoding/xml"
 	"errors"
 	"net/http"
+	"strconv"
+
+	"github.com/zot-artifact-store/zas/fault"
 
 	"github.com/zot-artifact-store/zas/internal/object"
 )
@@ -36,13 +39,20 @@ func parseCompleteMultipartUpload(rq *request) (operation, error) {
 
 // wholeChecksum is the checksum header of Complete, which is of the object, not of the body; nil when there is none.
 func (rq *request) wholeChecksum() (*object.Checksum, error) {
+	var found object.Algorithm
 	for name, values := range rq.header {
 		if a := headerAlgorithm(name); a != 0 {
-			c, err := compositeSum(a, values[0])
-			return &c, err
+			if found != 0 || len(values) > 1 {
+				return nil, fault.BadRequest.Detail(multipleChecksums)
+			}
+			found = a
 		}
 	}
-	return nil, nil
+	if found == 0 {
+		return nil, nil
+	}
+	c, err := compositeSum(found, rq.header.Get(checksumHeader[found]))
+	return &c, err
 }
 
 func (*completeMultipartUpload) name() string { return "CompleteMultipartUpload" }
@@ -69,7 +79,7 @@ func (l *completeParts) UnmarshalXML(d *xml.Decoder, start xml.StartElement) err
 }
 
 type completePart struct {
-	PartNumber        int
+	PartNumber        *int
 	ETag              string
 	ChecksumCRC32     string
 	ChecksumCRC32C    string
@@ -83,9 +93,17 @@ type completePart struct {
 	ChecksumXXHASH128 string
 }
 
-// part reads the checksum of p. Errors: fault.BadRequest.
+// part reads p. Errors: fault.MalformedXML where something is missing, fault.ArgumentInvalid.
 func (p completePart) part() (object.CompletePart, error) {
-	out := object.CompletePart{Number: p.PartNumber, ETag: p.ETag}
+	if p.PartNumber == nil || p.ETag == "" {
+		return object.CompletePart{}, fault.MalformedXML
+	}
+	if *p.PartNumber < 1 {
+		return object.CompletePart{}, badArgument("PartNumber", strconv.Itoa(*p.PartNumber), "PartNumber must be >= 1")
+	}
+	out := object.CompletePart{Number: *p.PartNumber, ETag: p.ETag}
+	var err error
+	stated := ""
 	for _, one := range []struct {
 		a     object.Algorithm
 		value string
@@ -97,11 +115,10 @@ func (p completePart) part() (object.CompletePart, error) {
 		if one.value == "" {
 			continue
 		}
-		var err error
-		out.Algorithm = one.a
-		if out.Sum, err = object.ParseSum(one.a, one.value); err != nil {
-			return out, err
+		if out.Sum, err = object.ParseSum(one.a, one.value); err != nil || stated != "" {
+			return out, badArgument("Checksum", stated+one.a.String()+":"+one.value+";", "Invalid Base64 or multiple checksums present in request")
 		}
+		out.Algorithm, stated = one.a, one.a.String()+":"+one.value+";"
 	}
 	return out, nil
 }

@@ -27,7 +27,7 @@ func (rq *request) copySource() (object.Source, error) {
 	}
 	decoded, err := url.PathUnescape(path)
 	if err != nil {
-		return src, fault.ArgumentInvalid.Detail("Invalid copy source encoding.")
+		return src, badArgument("x-amz-copy-source", rq.header.Get("X-Amz-Copy-Source"), "Invalid copy source encoding")
 	}
 	var ok bool
 	if src.Bucket, src.Key, ok = strings.Cut(decoded, "/"); !ok || src.Bucket == "" || src.Key == "" {
@@ -55,13 +55,16 @@ func parseCopyObject(rq *request) (operation, error) {
 	if op.If, err = rq.writeCondition(); err != nil {
 		return nil, err
 	}
+	m := rq.metadata()
+	if err := m.Check(); err != nil { // also where it is not used
+		return nil, err
+	}
 	switch directive := rq.header.Get("X-Amz-Metadata-Directive"); directive {
 	case "", "COPY":
 	case "REPLACE":
-		m := rq.metadata()
 		op.Metadata = &m
 	default:
-		return nil, fault.ArgumentInvalid.Detail("Unknown metadata directive.")
+		return nil, badArgument("x-amz-metadata-directive", directive, "Unknown metadata directive.")
 	}
 	if op.marks, err = rq.marks(); err != nil {
 		return nil, err
@@ -72,7 +75,7 @@ func parseCopyObject(rq *request) (operation, error) {
 	case "REPLACE":
 		op.Tags = &op.marks.tags
 	default:
-		return nil, fault.ArgumentInvalid.Detail("Unknown tagging directive.")
+		return nil, badArgument("x-amz-tagging-directive", directive, "Unknown tagging directive.")
 	}
 	op.Algorithm, err = rq.algorithm()
 	return op, err

@@ -40,6 +40,9 @@ type deleteDocument struct {
 		Key       string
 		VersionId string //nolint:revive // the element's name
 		ETag      string
+		Size      *int64
+		// LastModifiedTime has one of the forms of HTTP dates, or RFC 3339's.
+		LastModifiedTime string
 	}
 }
 
@@ -60,8 +63,12 @@ func (op *deleteObjects) serve(ctx context.Context, c *call) error {
 	keys := make([]object.DeleteKey, len(doc.Object))
 	refused := make([]error, len(keys))
 	var allowed []object.DeleteKey
+	var err error
 	for i, o := range doc.Object {
-		keys[i] = object.DeleteKey{Key: o.Key, VersionID: o.VersionId, If: object.WriteCondition{Match: o.ETag}}
+		keys[i] = object.DeleteKey{Key: o.Key, VersionID: o.VersionId, If: object.WriteCondition{Match: o.ETag, Size: o.Size}}
+		if keys[i].If.Modified, err = parseDate(o.LastModifiedTime); err != nil {
+			return fault.MalformedXML
+		}
 		refused[i] = c.authorize(ctx, (&deleteObject{bucket: op.bucket, key: o.Key, version: o.VersionId, bypass: op.bypass}).needs())
 		if refused[i] == nil {
 			allowed = append(allowed, keys[i])

@@ -175,6 +175,11 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	x.send(w, a.status)
 }
 
+// badArgument is fault.ArgumentInvalid about an argument.
+func badArgument(name, value, format string, args ...any) error {
+	return fault.Tell(fault.ArgumentInvalid.Detail(format, args...), fault.Fact{Name: "ArgumentName", Value: name}, fault.Fact{Name: "ArgumentValue", Value: value})
+}
+
 // subject writes what f is about, under the name that S3 has for it.
 func (d *document) subject(f *fault.Error) {
 	name := "Subject"

@@ -133,7 +133,7 @@ func (op *getObject) extent(found *object.Found) (off, n int64, status int, err 
 	switch {
 	case !ok:
 		return 0, 0, 0, sizedError{fault.RangeNotSatisfiable, strconv.FormatInt(found.Size, 10)}
-	case rng.given:
+	case rng.given && n > 0:
 		return off, n, http.StatusPartialContent, nil
 	}
 	return off, n, http.StatusOK, nil

@@ -128,6 +128,33 @@ func (rq *request) writeCondition() (object.WriteCondition, error) {
 	return c, nil
 }
 
+// deleteCondition is writeCondition with what else S3 has for removals: x-amz-if-match-size and x-amz-if-match-last-modified-time.
+func (rq *request) deleteCondition() (object.WriteCondition, error) {
+	c, err := rq.writeCondition()
+	if err != nil {
+		return c, err
+	}
+	if value := rq.header.Get("X-Amz-If-Match-Size"); value != "" {
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || n < 0 {
+			return c, badArgument("x-amz-if-match-size", value, "The x-amz-if-match-size header must be a size in bytes.")
+		}
+		c.Size = &n
+	}
+	c.Modified, err = rq.exactDate("X-Amz-If-Match-Last-Modified-Time")
+	return c, err
+}
+
+// exactDate is date for a condition that must not be overlooked: what is no date is refused.
+func (rq *request) exactDate(name string) (time.Time, error) {
+	value := rq.header.Get(name)
+	t, err := parseDate(value)
+	if err != nil {
+		return t, badArgument(strings.ToLower(name), value, "The %s header must be a date.", strings.ToLower(name))
+	}
+	return t.Truncate(time.Second), nil
+}
+
 // readCondition reads the conditional headers, or those of a copy's source with their prefix. Dates that are none are ignored, as
 // RFC 9110 has it.
 func (rq *request) readCondition(prefix string) object.ReadCondition {
@@ -138,17 +165,20 @@ func (rq *request) readCondition(prefix string) object.ReadCondition {
 }
 
 func (rq *request) date(name string) time.Time {
-	value := rq.header.Get(name)
+	t, _ := parseDate(rq.header.Get(name))
+	return t
+}
+
+// parseDate reads a date in one of the forms of HTTP, or of RFC 3339, which some SDKs send; zero for an empty string.
+func parseDate(value string) (time.Time, error) {
 	if value == "" {
-		return time.Time{}
+		return time.Time{}, nil
 	}
 	t, err := http.ParseTime(value)
 	if err != nil {
-		if t, err = time.Parse(time.RFC3339, value); err != nil { // some SDKs send it for copies
-			return time.Time{}
-		}
+		t, err = time.Parse(time.RFC3339, value)
 	}
-	return t
+	return t, err
 }
 
 // partNumber reads partNumber; 0 when it is not there.
@@ -159,7 +189,7 @@ func (rq *request) partNumber() (int, error) {
 	}
 	n, err := strconv.Atoi(value)
 	if err != nil || n < 1 || n > object.MaxParts {
-		return 0, fault.ArgumentInvalid.Detail("Part number must be an integer between 1 and %d, inclusive", object.MaxParts)
+		return 0, badArgument("partNumber", value, "Part number must be an integer between 1 and %d, inclusive.", object.MaxParts)
 	}
 	return n, nil
 }

@@ -21,8 +21,11 @@ func (rq *request) count(name string, limit int) (int, error) {
 		return limit, nil
 	}
 	n, err := strconv.ParseInt(value, 10, 32)
-	if err != nil || n < 0 {
-		return 0, fault.ArgumentInvalid.Detail("Argument %s must be an integer between 0 and 2147483647", name)
+	switch {
+	case err != nil:
+		return 0, badArgument(name, value, "Provided %s not an integer or within integer range", value)
+	case n < 0:
+		return 0, badArgument(name, value, "Argument %s must be an integer between 0 and 2147483647", value)
 	}
 	return min(int(n), limit), nil
 }
@@ -149,7 +152,7 @@ func (op *listObjects) serve(ctx context.Context, c *call) error {
 	x.text("Name", op.Bucket)
 	x.key("Prefix", op.Prefix, op.url)
 	x.key("Marker", op.After, op.url)
-	if more && op.Delimiter != "" {
+	if more { // S3 promises it with a delimiter only, and clients take the last key without one, which is the same
 		x.key("NextMarker", list[len(list)-1].Name, op.url)
 	}
 	x.number("MaxKeys", int64(op.Limit))

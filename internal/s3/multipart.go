@@ -172,20 +172,21 @@ func (op *listParts) serve(ctx context.Context, c *call) error {
 }
 
 // abortMultipartUpload is AbortMultipartUpload.
-type abortMultipartUpload struct{ upload object.UploadRef }
+type abortMultipartUpload struct{ object.AbortRequest }
 
 func parseAbortMultipartUpload(rq *request) (operation, error) {
-	return &abortMultipartUpload{rq.upload()}, nil
+	initiated, err := rq.exactDate("X-Amz-If-Match-Initiated-Time")
+	return &abortMultipartUpload{object.AbortRequest{Upload: rq.upload(), Initiated: initiated}}, err
 }
 
 func (*abortMultipartUpload) name() string { return "AbortMultipartUpload" }
 
 func (op *abortMultipartUpload) needs() []need {
-	return onObject("s3:AbortMultipartUpload", op.upload.Bucket, op.upload.Key)
+	return onObject("s3:AbortMultipartUpload", op.Upload.Bucket, op.Upload.Key)
 }
 
 func (op *abortMultipartUpload) serve(ctx context.Context, c *call) error {
-	if err := c.o.Objects.Abort(ctx, object.AbortRequest{Upload: op.upload}); err != nil {
+	if err := c.o.Objects.Abort(ctx, op.AbortRequest); err != nil {
 		return err
 	}
 	c.empty(http.StatusNoContent)
@@ -264,7 +265,9 @@ func (d *document) uploadElement(u *object.Upload, url bool) {
 	d.owner("Owner", u.Owner)
 	d.text("StorageClass", "STANDARD")
 	d.time("Initiated", u.Initiated)
-	d.checksumNames(object.Checksum{Algorithm: u.Algorithm, Type: u.Type})
+	if u.Chosen {
+		d.checksumNames(object.Checksum{Algorithm: u.Algorithm, Type: u.Type})
+	}
 	d.close("Upload")
 }
 
@@ -274,9 +277,12 @@ func (rq *request) objectSize() (int64, error) {
 	if value == "" {
 		return -1, nil
 	}
-	n, err := strconv.ParseUint(value, 10, 63)
+	n, err := strconv.ParseInt(value, 10, 64)
+	if n < 0 {
+		return 0, fault.BadRequest.Detail("Value for x-amz-mp-object-size header is less than zero: '%d'", n)
+	}
 	if err != nil {
 		return 0, fault.BadRequest.Detail("Value for x-amz-mp-object-size header is invalid.")
 	}
-	return int64(n), nil
+	return n, nil
 }

@@ -79,7 +79,7 @@ type deleteObject struct {
 func parseDeleteObject(rq *request) (operation, error) {
 	op := &deleteObject{bucket: rq.bucket, key: rq.key}
 	var err error
-	if op.condition, err = rq.writeCondition(); err != nil {
+	if op.condition, err = rq.deleteCondition(); err != nil {
 		return nil, err
 	}
 	if op.version, err = rq.versionID(); err != nil {

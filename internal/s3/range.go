@@ -19,7 +19,7 @@ func parseRange(s string) byteRange {
 	if !ok {
 		return byteRange{}
 	}
-	from, to, ok := strings.Cut(strings.TrimSpace(spec), "-")
+	from, to, ok := strings.Cut(spec, "-")
 	if !ok {
 		return byteRange{}
 	}
@@ -58,6 +58,8 @@ func (r byteRange) in(size int64) (off, n int64, ok bool) {
 	switch {
 	case !r.given:
 		return 0, size, true
+	case r.suffix && size == 0: // the last bytes of nothing are all of it; a range of no bytes has no Content-Range
+		return 0, 0, r.last > 0
 	case r.suffix:
 		n = min(r.last, size)
 		return size - n, n, n > 0
