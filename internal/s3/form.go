@@ -124,11 +124,7 @@ func signatureFields() []string {
 
 // missing is the error of a field that is not there. Whoever looks for it may have put it behind the file.
 func missing(name string) error {
-	return badArgument(name, "", "Bucket POST must contain a field named '"+name+"'.  If it is specified, please check the order of the fields.")
-}
-
-func badArgument(name, value, message string) error {
-	return fault.Tell(fault.ArgumentInvalid.Detail("%s", message), fault.Fact{Name: "ArgumentName", Value: name}, fault.Fact{Name: "ArgumentValue", Value: value})
+	return badArgument(name, "", "Bucket POST must contain a field named '%s'.  If it is specified, please check the order of the fields.", name)
 }
 
 const unlimited = -1
