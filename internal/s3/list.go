@@ -152,7 +152,7 @@ func (op *listObjects) serve(ctx context.Context, c *call) error {
 	x.text("Name", op.Bucket)
 	x.key("Prefix", op.Prefix, op.url)
 	x.key("Marker", op.After, op.url)
-	if more { // S3 promises it with a delimiter only, and clients take the last key without one, which is the same
+	if more && op.Delimiter != "" {
 		x.key("NextMarker", list[len(list)-1].Name, op.url)
 	}
 	x.number("MaxKeys", int64(op.Limit))
