@@ -96,6 +96,7 @@ func groups() []group {
 		{"large", false, large},
 		{"large-tls", true, large},
 		{"listing", false, listing},
+		{"versions", false, versions},
 		{"complete", false, complete},
 		{"tags", false, tags},
 		{"memory", false, manyUploads},

@@ -118,15 +118,23 @@ const rounds = 5
 
 // compare measures op on the server and under on the floor, in turns, and gives the medians.
 func (s *session) compare(what string, n, clients int, op, under func(i int) error) (c, floor cost, err error) {
+	return s.compareWith(&s.floor.process, what, n, clients, pair{op, under})
+}
+
+// pair is an operation, and the one that it is compared with.
+type pair struct{ op, under func(i int) error }
+
+// compareWith is compare with the costs of another process: the server's own, to compare two of its operations.
+func (s *session) compareWith(beside *process, what string, n, clients int, both pair) (c, floor cost, err error) {
 	each := max(1, n/rounds)
 	var ours, theirs []cost
 	for round := range rounds {
 		shift := func(op func(int) error) func(int) error { return func(i int) error { return op(round*each + i) } }
-		f, err := s.measure("floor", &s.floor.process, each, clients, shift(under))
+		f, err := s.measure("floor", beside, each, clients, shift(both.under))
 		if err != nil {
 			return c, floor, err
 		}
-		o, err := s.measure(fmt.Sprintf("%s %d", what, round), s.server, each, clients, shift(op))
+		o, err := s.measure(fmt.Sprintf("%s %d", what, round), s.server, each, clients, shift(both.op))
 		if err != nil {
 			return c, floor, err
 		}
