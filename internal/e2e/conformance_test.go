@@ -24,6 +24,9 @@ func TestConformance(t *testing.T) {
 			t.Errorf("%d cases are left out, the suite itself leaves out 2", r.left)
 		}
 	})
+	t.Run("with tokens, in repositories that anybody may read", func(t *testing.T) {
+		conform(t, suite, openly(t, false))
+	})
 	t.Run("with what is optional", func(t *testing.T) {
 		r := conform(t, suite, serve(t, false),
 			"OCI_API_BLOBS_UPLOAD_CANCEL=true", "OCI_API_BLOBS_DIGEST_HEADER=true", "OCI_API_MANIFESTS_DIGEST_HEADER=true")

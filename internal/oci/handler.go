@@ -110,7 +110,7 @@ func (h *Handler) serve(told observer, w *answer, r *http.Request) error {
 		if err := h.o.Authorizer.Authorize(r.Context(), x.who, action, resource); err != nil {
 			return err
 		}
-		if !covers(x.grant, action, resource) {
+		if !x.covered(action, resource) {
 			return fault.BearerScope
 		}
 	}
@@ -153,7 +153,7 @@ func (x *exchange) allowed(a auth.Action, repo string) bool {
 
 // may says whether the caller may do a to repo with this request.
 func (x *exchange) may(a auth.Action, repo string) bool {
-	return covers(x.grant, a, on{repo}.resource()) && x.allowed(a, repo)
+	return x.allowed(a, repo) && x.covered(a, on{repo}.resource())
 }
 
 // sight is what the caller sees of repo: of objects, those that S3 would send to the same caller.
@@ -161,7 +161,7 @@ func (x *exchange) sight(repo string) *repository.Sight {
 	may := func(a auth.Action, on auth.Resource) bool {
 		return x.o.Authorizer.Authorize(x.r.Context(), x.who, a, on) == nil
 	}
-	return &repository.Sight{Objects: object.Readable(may), Leased: x.allowed(Push, repo)}
+	return &repository.Sight{Objects: object.Readable(may)}
 }
 
 // log is for response writers that do not log errors: those that the operator must see.

@@ -127,15 +127,18 @@ func (x *exchange) grantable(who auth.Principal, scope string) (token.Access, bo
 // scopeAction is the word of the specification for an action on a repository.
 func scopeAction(a auth.Action) string { return strings.TrimPrefix(string(a), "oci:") }
 
-// covers says whether a token may be used for an action, which its principal may do.
-func covers(g *token.Grant, a auth.Action, r auth.Resource) bool {
+// covered says whether the caller's token may be used for an action that the caller may do. What anybody may do needs no token, so a
+// token does not stand in its way.
+func (x *exchange) covered(a auth.Action, r auth.Resource) bool {
 	switch {
-	case g == nil, a == Ping, a == "":
+	case x.grant == nil, a == Ping:
 		return true
-	case r.Type == auth.Repository:
-		return g.Allows("repository", r.Name, scopeAction(a))
+	case r.Type == auth.Repository && x.grant.Allows("repository", r.Name, scopeAction(a)):
+		return true
+	case a == Catalog && x.grant.Allows("registry", "catalog", "*"):
+		return true
 	}
-	return a == Catalog && g.Allows("registry", "catalog", "*")
+	return x.o.Authorizer.Authorize(x.r.Context(), auth.Principal{}, a, r) == nil
 }
 
 // written is access as scopes.
@@ -189,7 +192,11 @@ func scopeOf(r *http.Request) string {
 	case on.Type != auth.Repository || repository.CheckRepository(on.Name) != nil:
 		return ""
 	case action == Push:
-		return "repository:" + on.Name + ":pull,push"
+		scope := "repository:" + on.Name + ":pull,push"
+		if mount, ok := op.(mountBlob); ok && repository.CheckRepository(mount.from) == nil {
+			scope += " repository:" + mount.from + ":pull"
+		}
+		return scope
 	default:
 		return "repository:" + on.Name + ":" + scopeAction(action)
 	}

@@ -197,6 +197,7 @@ func TestATokenIsUsed(t *testing.T) {
 	_, catalog := s.token("reader", "registry:catalog:*")
 	t.Run("for what it was issued for", func(t *testing.T) {
 		expect(t, s.with(pull.Token, "GET", "/v2/bob/app/blobs/"+digest), 200, "")
+		expect(t, s.with(nobody.Token, "GET", "/v2/open/app/blobs/"+digestOf("open/app")), 200, "")
 		expect(t, s.with(nobody.Token, "GET", "/v2/open/app/tags/list"), 200, "")
 	})
 	t.Run("to see that credentials are good", func(t *testing.T) {
@@ -206,7 +207,11 @@ func TestATokenIsUsed(t *testing.T) {
 	t.Run("for more, another one is asked for", func(t *testing.T) {
 		expect(t, s.with(pull.Token, "POST", "/v2/bob/app/blobs/uploads/"), 401, `scope="repository:bob/app:pull,push",error="insufficient_scope"`)
 		expect(t, s.with(pull.Token, "GET", "/v2/bob/other/tags/list"), 401, `scope="repository:bob/other:pull",error="insufficient_scope"`)
-		expect(t, s.with(nobody.Token, "GET", "/v2/_catalog"), 401, `scope="registry:catalog:*",error="insufficient_scope"`)
+	})
+	t.Run("for what anybody may do, any token does", func(t *testing.T) {
+		expect(t, s.with(nobody.Token, "GET", "/v2/_catalog"), 200, "")
+		expect(t, s.with(pull.Token, "GET", "/v2/open/app/blobs/"+digestOf("open/app")), 403, "") // the test's policy denies it to bob
+		expect(t, s.with(nobody.Token, "GET", "/v2/open/other/tags/list"), 404, "")
 	})
 	t.Run("for what its bearer may not do, none helps", func(t *testing.T) {
 		expect(t, s.with(pull.Token, "GET", "/v2/secret/app/tags/list"), 403, "")
@@ -218,7 +223,8 @@ func TestATokenIsUsed(t *testing.T) {
 		_, narrow := s.token("bob", "repository:bob/app:pull,push")
 		_, wide := s.token("bob", "repository:bob/app:pull,push", "repository:bob/source:pull")
 		target := "/v2/bob/app/blobs/uploads/?from=bob/source&mount=" + digestOf("to be mounted")
-		expect(t, s.with(narrow.Token, "POST", target), 202, "")
+		expect(t, s.with(narrow.Token, "POST", target), 401, `scope="repository:bob/app:pull,push repository:bob/source:pull",error="insufficient_scope"`)
+		expect(t, s.with(narrow.Token, "POST", strings.Replace(target, "bob/source", "secret/app", 1)), 202, "")
 		expect(t, s.with(wide.Token, "POST", target), 201, "")
 	})
 	t.Run("the catalogue shows what its bearer may pull", func(t *testing.T) {

@@ -10,13 +10,11 @@ import (
 	"github.com/zot-artifact-store/zas/meta"
 )
 
-// Sight is what a caller who may pull from a repository sees of it beside manifests that have been pushed and what they name. nil: all.
+// Sight is what a caller who may pull from a repository sees of it beside what has been pushed. nil: all.
 type Sight struct {
 	// Objects says whether the caller may read the version of an object, by what its edge or index row calls it: only then its artifact
 	// and its bytes are there.
 	Objects func(ctx context.Context, r meta.Reader, bucket, referrer string) (bool, error)
-	// Leased: uploads that no manifest names yet. They are for those who may push.
-	Leased bool
 }
 
 // maxVersions bounds how many versions with the same bytes are asked about; what only others beyond show is not seen.
@@ -53,10 +51,10 @@ func (s *Service) member(ctx context.Context, r meta.Reader, c content.Content, 
 		}
 		return true, nil
 	})
-	if !errors.Is(err, fault.BlobNotFound) || !leased || !sight.Leased || versions.asked > 0 {
+	if !errors.Is(err, fault.BlobNotFound) || !leased || versions.asked > 0 {
 		return step, err
 	}
-	// A lease may come from somebody who saw the bytes of an object: it shows them to nobody else.
+	// A lease is what an upload leaves, but also what somebody gets who asks for the bytes of an object: those it shows to nobody else.
 	if inline, err := meta.Any(ctx, r, inlineBlobs.Prefix(repo, c.Digest.String())); err != nil || inline {
 		return meta.Step{}, errors.Join(err, fault.BlobNotFound.With(c.Digest.String(), nil))
 	}

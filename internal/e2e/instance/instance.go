@@ -28,6 +28,7 @@ type Options struct {
 	Binary string   // the zas program
 	Data   string   // the data directory
 	Cert   *Cert    // serve https with it; nil: http
+	Config string   // a configuration file; empty: none
 	Env    []string // further environment, as NAME=value
 	Log    io.Writer
 }
@@ -58,7 +59,11 @@ func Start(ctx context.Context, o Options) (*Instance, error) {
 		return nil, err
 	}
 	i := &Instance{Host: host, URL: "http://" + host, Data: o.Data, client: http.DefaultClient, log: &tail{}, ended: make(chan struct{})}
-	i.command = exec.Command(o.Binary, "serve", "--data", o.Data, "--listen", host)
+	args := []string{"serve", "--data", o.Data, "--listen", host}
+	if o.Config != "" {
+		args = append(args, "--config", o.Config)
+	}
+	i.command = exec.Command(o.Binary, args...)
 	i.command.Env = append(os.Environ(), "ZAS_ROOT_ACCESS_KEY="+AccessKey, "ZAS_ROOT_SECRET_KEY="+SecretKey)
 	if o.Cert != nil {
 		i.URL, i.CertFile = "https://"+host, o.Cert.CertFile

@@ -20,8 +20,8 @@ class Harness:
         self.secure = endpoint.startswith("https://")
         self.s3 = self.client()
 
-    def client(self, **settings):
-        return boto3.client("s3", endpoint_url=self.endpoint, **settings)
+    def client(self, endpoint=None, **settings):
+        return boto3.client("s3", endpoint_url=endpoint or self.endpoint, **settings)
 
     def name(self):
         return f"case-{os.getpid()}-{next(self.numbers)}"
