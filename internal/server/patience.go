@@ -25,15 +25,16 @@ func (p patience) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(under http.ResponseWriter, r *http.Request) {
 		w := &patientWriter{under: under, conn: http.NewResponseController(under), p: p, ctx: r.Context()}
 		w.sendfile = r.TLS == nil && r.ProtoMajor == 1
+		var body *patientBody
 		if r.Body != nil && r.Body != http.NoBody {
-			body := &patientBody{under: r.Body, conn: w.conn, p: p, resetAtEnd: r.ProtoMajor > 1}
+			body = &patientBody{under: r.Body, conn: w.conn, p: p, resetAtEnd: r.ProtoMajor > 1}
 			body.extend()
 			// net/http must find its own body in its own request: else a refusal waits for a body whose sender awaits 100 Continue.
 			r = r.WithContext(r.Context())
 			r.Body = body
 		}
 		next.ServeHTTP(w, r)
-		w.extend() // for what the server still has to flush
+		w.finish(body)
 	})
 }
 
@@ -100,6 +101,16 @@ func (w *patientWriter) extend() {
 		w.moved = now
 		_ = w.conn.SetWriteDeadline(now.Add(w.p.write)) // fails only on a dead connection, as the write then does
 	}
+}
+
+// finish gives the server time for what it still has to flush; where a body has not been read to its end, after it has read some of the rest
+// for as long as that may take.
+func (w *patientWriter) finish(body *patientBody) {
+	if body == nil || body.ended {
+		w.extend()
+		return
+	}
+	_ = w.conn.SetWriteDeadline(w.p.now().Add(w.p.read + w.p.write))
 }
 
 // Header implements http.ResponseWriter.
