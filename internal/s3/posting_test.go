@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -253,9 +254,28 @@ func TestAFormIsSignedInOneWay(t *testing.T) {
 	if a := send(true, append(signedFields(s.now, anywhere), content...)); a.StatusCode != http.StatusBadRequest {
 		t.Errorf("a signed form in a signed request: %d %s", a.StatusCode, a.body)
 	}
-	owner := s.formRequest("/nobody-made-this", content, "X-Amz-Expected-Bucket-Owner: root")
-	if a := s.send(owner); a.StatusCode != http.StatusForbidden {
-		t.Errorf("nobody learns which buckets there are: %d %s", a.StatusCode, a.body)
+}
+
+func TestTheOwnerOfABucketIsToldToNobody(t *testing.T) {
+	s := newServer(t)
+	s.must("PUT", "/bucket", "")
+	content := []formField{{name: "key", value: "k"}, {name: "file", value: "x", file: "f"}}
+	for _, fields := range [][]formField{content, content[:1]} { // a whole form and a broken one
+		var seen []int
+		for _, target := range []string{"/bucket", "/nobody-made-this"} {
+			for _, owner := range []string{"root", "somebody"} {
+				seen = append(seen, s.send(s.formRequest(target, fields, "X-Amz-Expected-Bucket-Owner: "+owner)).StatusCode)
+			}
+		}
+		if slices.Max(seen) != slices.Min(seen) {
+			t.Errorf("answers differ: %d", seen)
+		}
+	}
+	signed := append(signedFields(s.now, anywhere), content...)
+	for owner, want := range map[string]int{"root": http.StatusNoContent, "somebody": http.StatusForbidden} {
+		if a := s.send(s.formRequest("/bucket", signed, "X-Amz-Expected-Bucket-Owner: "+owner)); a.StatusCode != want {
+			t.Errorf("a signed form for a bucket of %s: %d %s", owner, a.StatusCode, a.body)
+		}
 	}
 }
 
