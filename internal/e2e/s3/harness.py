@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import ssl
 
 import boto3
 import botocore.exceptions
@@ -22,6 +23,10 @@ class Harness:
 
     def client(self, endpoint=None, **settings):
         return boto3.client("s3", endpoint_url=endpoint or self.endpoint, **settings)
+
+    def context(self):
+        """What requests without boto3 trust: the certificate in AWS_CA_BUNDLE, as boto3 does."""
+        return ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE")) if self.secure else None
 
     def name(self):
         return f"case-{os.getpid()}-{next(self.numbers)}"
