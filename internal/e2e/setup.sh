@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the programs that the end-to-end tests start: crane, oras and the OCI conformance suite (Go) into .build/bin,
-# S3 clients (PyPI) into .build/venv, skopeo from Debian where it is missing.
+# Installs the programs that the end-to-end tests start: crane, oras, regctl and the OCI conformance suite (Go) into .build/bin,
+# S3 clients (PyPI) into .build/venv, skopeo, buildah and podman from Debian where they are missing. With ZAS_NIGHTLY also helm and cosign.
 # What is there already, built from the same pins, is left alone.
 set -eu
 
@@ -98,9 +98,16 @@ java() {
 tool conformance github.com/opencontainers/distribution-spec/conformance
 tool crane github.com/google/go-containerregistry/cmd/crane
 tool oras oras.land/oras/cmd/oras
+tool regctl github.com/regclient/regclient/cmd/regctl
+if [ -n "${ZAS_NIGHTLY:-}" ]; then # these take long to build
+	tool helm helm.sh/helm/v3/cmd/helm
+	tool cosign github.com/sigstore/cosign/v3/cmd/cosign
+fi
 suite awssdk
 command -v python3 >/dev/null || debian python3 python3-venv
 python
 javascript
 java
-command -v skopeo >/dev/null || { echo "installing skopeo" && debian skopeo; }
+for engine in skopeo buildah podman; do
+	command -v $engine >/dev/null || { echo "installing $engine" && debian $engine; }
+done

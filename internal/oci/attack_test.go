@@ -143,6 +143,27 @@ func TestADigestIsNoOracle(t *testing.T) {
 	})
 }
 
+// Attack 18, by way of downloads: the bytes of an object are for who may get the object.
+func TestADownloadOfAnObjectNeedsTheRightToGetIt(t *testing.T) {
+	s := newServer(t)
+	s.object("bucket", "hello\n")
+	const artifact = "sha256:4feb923c86debbd610d705fec215b153f0686467ba15166433760eddd10389da"
+	index := fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"digest":%q,"size":9}]}`, artifact)
+	get := func(user, target string) answer { return s.send(s.request(user, "GET", target, nil)) }
+	a := get("puller", "/a/bucket@"+artifact+"/content")
+	if a.StatusCode != http.StatusNotFound {
+		t.Errorf("%d %s", a.StatusCode, a.body)
+	}
+	nowhere := digestOf("nothing")
+	wantAlike(t, artifact, nowhere, a, get("puller", "/a/bucket@"+nowhere+"/content"))
+	if a := s.send(s.request("puller", "PUT", "/v2/bucket/manifests/all", strings.NewReader(index))); a.StatusCode != http.StatusBadRequest {
+		t.Errorf("an index of it: %d %s", a.StatusCode, a.body)
+	}
+	if a := get("root", "/a/bucket@"+artifact+"/content"); a.body != "hello\n" {
+		t.Errorf("%d %s", a.StatusCode, a.body)
+	}
+}
+
 // Attack 20: what is no name, tag or digest is refused before anything is looked up.
 func TestNamesThatAreNone(t *testing.T) {
 	s := newServer(t)

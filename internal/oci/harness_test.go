@@ -130,6 +130,8 @@ func (policy) Authorize(_ context.Context, p auth.Principal, a auth.Action, r au
 		allowed = true
 	case "reader":
 		allowed = a == oci.Ping || a == oci.Catalog || a == oci.Pull && strings.HasPrefix(r.Name, "public/")
+	case "puller": // may do everything in repositories, and nothing with objects
+		allowed = a == oci.Ping || r.Type == auth.Repository
 	case "bob":
 		allowed = a == oci.Ping || (a == oci.Pull || a == oci.Push) && strings.HasPrefix(r.Name, "bob/")
 	}
