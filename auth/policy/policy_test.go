@@ -68,6 +68,8 @@ func TestDecisions(t *testing.T) {
 		{"all buckets", nobody, "s3:ListAllMyBuckets", auth.Resource{Type: auth.Server}, false},
 		{"the repository of an open bucket", nobody, "oci:pull", repository("downloads"), false},
 		{"an object in a bucket named like an open repository", nobody, "s3:GetObject", object("public/app", "key"), false},
+		{"pulling from a bucket named like an open repository", nobody, "oci:pull", bucket("public/app"), false},
+		{"listing a repository named like a listed bucket", nobody, "s3:ListBucket", repository("listed"), false},
 		{"an open repository", nobody, "oci:pull", repository("public/app"), true},
 		{"pushing to it", nobody, "oci:push", repository("public/app"), false},
 		{"deleting from it", nobody, "oci:delete", repository("public/app"), false},
