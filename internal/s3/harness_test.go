@@ -72,7 +72,7 @@ func (s *server) handler(o content.Options, open func() (*pebblemeta.Store, erro
 		Objects:    object.New(c, object.Options{MinPart: 100, Now: clock}),
 		Verifier:   &sigv4.Verifier{Keys: root, Now: clock},
 		Authorizer: &s.policy,
-		Domains:    s3.Domains{"s3.example.com"},
+		Domains:    s3.Domains{"deep.s3.example.com", "s3.example.com"},
 	}
 	return s3.New(s.options)
 }

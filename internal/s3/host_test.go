@@ -50,6 +50,10 @@ func TestVirtualHostStyle(t *testing.T) {
 		expect(t, s.at("with.dots.s3.example.com", "HEAD", "/", ""), 200, "")
 		expect(t, s.at("with.dots.s3.example.com", "DELETE", "/", ""), 204, "")
 	})
+	t.Run("of two domains the longer one counts", func(t *testing.T) {
+		expect(t, s.at("bucket.deep.s3.example.com", "GET", "/key", ""), 200, "key")
+		expect(t, s.at("deep.s3.example.com", "GET", "/bucket/key", ""), 200, "key")
+	})
 	t.Run("the domain itself is path style", func(t *testing.T) {
 		expect(t, s.at("s3.example.com", "GET", "/", ""), 200, "<Name>bucket</Name>")
 	})
