@@ -6,8 +6,10 @@
 //
 // # Decisions
 //
-//   - What is not implemented is refused with 501, never ignored: sub-resources, known or not, and headers that ask for encryption, locks,
-//     tags, grants or storage classes. A parameter with a value that nobody knows is ignored, as S3 does.
+//   - What is not implemented is refused with 501, never ignored: sub-resources, known or not, and headers that ask for encryption or other
+//     storage classes. A parameter with a value that nobody knows is ignored, as S3 does. Operations tells of each operation.
+//   - Access control lists are off; requests that would set one are refused as S3 refuses them in such buckets. Settings of buckets tell
+//     what is so, see decision 0012.
 //   - Addressing is path style, or virtual-host style below the configured domains. Nothing but the host of the request decides which.
 //   - A request without a signature is anonymous. Whoever may not list a bucket is denied what is not there, as on AWS; here that
 //     goes for the bucket, too.
