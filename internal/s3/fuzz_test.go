@@ -115,7 +115,9 @@ func FuzzXML(f *testing.F) {
 		var del deleteDocument
 		var complete completeDocument
 		var create createBucketConfiguration
-		for root, v := range map[string]any{"Delete": &del, "CompleteMultipartUpload": &complete, "CreateBucketConfiguration": &create} {
+		for root, v := range map[string]any{"Delete": &del, "CompleteMultipartUpload": &complete, "CreateBucketConfiguration": &create, "OwnershipControls": &ownershipDocument{},
+			"PublicAccessBlockConfiguration": &publicAccessDocument{}, "AccessControlPolicy": &aclDocument{},
+		} {
 			err := decodeXML(raw, root, v)
 			if err != nil && fault.Of(err).Code != fault.MalformedXML {
 				t.Fatal(err)
