@@ -203,6 +203,16 @@ func (t Table[V]) encode(v V) ([]byte, error) {
 	return append([]byte{valueFormat}, b...), nil
 }
 
+// decoding takes strings as they are, as encoding does: what could be written can be read, or one string that is no UTF-8 would make a row, and
+// every list that it is in, unreadable.
+var decoding = func() cbor.DecMode {
+	mode, err := cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode()
+	if err != nil {
+		panic(err) // the options are wrong
+	}
+	return mode
+}()
+
 func (t Table[V]) decode(raw []byte, v *V) error {
 	if len(raw) == 0 || raw[0] != valueFormat {
 		return fmt.Errorf("meta: a row of %s has an unknown format", t.name)
@@ -211,7 +221,7 @@ func (t Table[V]) decode(raw []byte, v *V) error {
 		*b = slices.Clone(raw[1:])
 		return nil
 	}
-	if err := cbor.Unmarshal(raw[1:], v); err != nil {
+	if err := decoding.Unmarshal(raw[1:], v); err != nil {
 		return fmt.Errorf("meta: decode a row of %s: %w", t.name, err)
 	}
 	return nil

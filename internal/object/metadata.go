@@ -21,10 +21,18 @@ type Metadata struct {
 // maxUserMetadata is S3's limit on names and values of user metadata together, in bytes.
 const maxUserMetadata = 2 << 10
 
-// Check reports fault.MetadataTooLarge.
+// Check reports fault.MetadataTooLarge, and fault.ArgumentInvalid for what is no UTF-8.
 func (m Metadata) Check() error {
+	for _, value := range []string{m.ContentType, m.CacheControl, m.ContentDisposition, m.ContentEncoding, m.ContentLanguage, m.Expires} {
+		if !utf8.ValidString(value) {
+			return errNotText
+		}
+	}
 	size := 0
 	for name, value := range m.User {
+		if !utf8.ValidString(name) || !utf8.ValidString(value) {
+			return errNotText
+		}
 		size += len(name) + len(value)
 	}
 	if size > maxUserMetadata {
@@ -33,6 +41,8 @@ func (m Metadata) Check() error {
 	}
 	return nil
 }
+
+var errNotText = fault.ArgumentInvalid.Detail("metadata is not valid UTF-8")
 
 // CheckKey reports fault.KeyTooLong, fault.PathInvalid or fault.ArgumentInvalid for what is no key (S3 User Guide, "Naming Amazon S3
 // objects"). Keys are any UTF-8 of 1 to 1024 bytes: `a//b` and `a/../b` are keys of their own.

@@ -313,3 +313,25 @@ func TestABodyOfMoreThanFiveGibibytesIsNotAskedFor(t *testing.T) {
 		t.Errorf("left behind: %s", left)
 	}
 }
+
+// Attack 24: bytes that are no text, wherever they are stored, make neither the key nor a list that it is in unreadable.
+func TestBytesThatAreNoTextDoNoHarm(t *testing.T) {
+	s := newServer(t)
+	s.must(http.MethodPut, "/bucket", "")
+	for _, name := range []string{"Content-Type", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires", "x-amz-meta-a"} {
+		t.Run(name, func(t *testing.T) {
+			header := name + ": a\xff\xc3"
+			s.do(http.MethodPut, "/bucket/key", "body", header).want(t, 200)
+			s.do(http.MethodGet, "/bucket/key", "").want(t, 200, "body")
+			s.do(http.MethodPut, "/bucket/copy", "", "x-amz-copy-source: bucket/key").want(t, 200)
+			s.do(http.MethodGet, "/bucket?list-type=2", "").want(t, 200, "<Key>key</Key>")
+			upload := s.begin("big", header)
+			s.do(http.MethodGet, "/bucket?uploads", "").want(t, 200, "<Key>big</Key>")
+			s.do(http.MethodPost, upload, partList(1, s.part(upload, 1, "body"))).want(t, 200)
+			s.do(http.MethodGet, "/bucket/big", "").want(t, 200, "body")
+		})
+	}
+	t.Run("tags", func(t *testing.T) {
+		s.do(http.MethodPut, "/bucket/tagged", "body", "x-amz-tagging: a=%ff").want(t, 400)
+	})
+}

@@ -23,9 +23,10 @@ const (
 // metadata reads what is stored with an object. aws-chunked is how the body travelled, not what it is.
 func (rq *request) metadata() object.Metadata {
 	h := rq.header
+	get := func(name string) string { return toText(h.Get(name)) }
 	m := object.Metadata{
-		ContentType: h.Get("Content-Type"), CacheControl: h.Get("Cache-Control"), ContentDisposition: h.Get("Content-Disposition"),
-		ContentEncoding: sigv4.StripChunked(h["Content-Encoding"]), ContentLanguage: h.Get("Content-Language"), Expires: h.Get("Expires"),
+		ContentType: get("Content-Type"), CacheControl: get("Cache-Control"), ContentDisposition: get("Content-Disposition"),
+		ContentEncoding: toText(sigv4.StripChunked(h["Content-Encoding"])), ContentLanguage: get("Content-Language"), Expires: get("Expires"),
 	}
 	for name, values := range h {
 		if strings.HasPrefix(name, metaPrefix) && len(name) > len(metaPrefix) {
@@ -38,7 +39,7 @@ func (rq *request) metadata() object.Metadata {
 	return m
 }
 
-// decodeMeta undoes RFC 2047, in which clients send what is not ASCII. Bytes that are not UTF-8 are taken for ISO 8859-1, as HTTP has it.
+// decodeMeta undoes RFC 2047, in which clients send what is not ASCII.
 func decodeMeta(s string) string {
 	if strings.Contains(s, "=?") {
 		var d mime.WordDecoder
@@ -46,6 +47,11 @@ func decodeMeta(s string) string {
 			return decoded
 		}
 	}
+	return toText(s)
+}
+
+// toText is the value of a header: bytes that are not UTF-8 are taken for ISO 8859-1.
+func toText(s string) string {
 	if utf8.ValidString(s) {
 		return s
 	}
