@@ -196,6 +196,24 @@ func (s *Store) Repositories(ctx context.Context, r meta.Reader, id ID) iter.Seq
 	}
 }
 
+// Referrers yields who refers to the content by edges of one kind in repo, in order.
+func (s *Store) Referrers(ctx context.Context, r meta.Reader, id ID, repo string, k EdgeKind) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for e, err := range edges.Scan(ctx, r, edges.Prefix(string(id), repo, string(k))) {
+			if err != nil {
+				yield("", err)
+				return
+			}
+			if !yield(e.Parts[3], nil) {
+				return
+			}
+		}
+	}
+}
+
+// GuardEdges covers the edges of a content, for a step that scans them.
+func GuardEdges(id ID) meta.Guard { return edges.Guard(string(id)) }
+
 // HoldsEdge says whether this very edge is there.
 func (s *Store) HoldsEdge(ctx context.Context, r meta.Reader, id ID, e Edge) (bool, error) {
 	_, found, err := edges.Find(ctx, r, string(id), e.Repository, string(e.Kind), e.Referrer)

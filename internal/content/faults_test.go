@@ -330,7 +330,7 @@ var steady = map[string]string{
 	"Start": "begins goroutines that call Collect and late digests", "Stop": "ends them",
 	"Meta": "getter", "Now": "getter", "Lease": "getter", "Collected": "getter", "Check": "reads only, offline",
 	"Find": "one read", "FindArtifact": "one read", "Get": "one read", "Holds": "one read", "HoldsKind": "one read", "HoldsEdge": "one read", "Repositories": "reads only",
-	"SourceOf": "part of Source", "Member": "one read", "MemberBy": "reads only", "InlineSource": "one read",
+	"SourceOf": "part of Source", "Referrers": "reads only", "Member": "one read", "MemberBy": "reads only", "InlineSource": "one read",
 	"CopyInline": "a plan of two steps that KeepInline has", "Materialise": "a plan of steps that push inline has",
 }
 

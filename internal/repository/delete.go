@@ -23,7 +23,8 @@ type DeleteManifestRequest struct {
 // DeleteManifest removes a tag, or a manifest with all tags that point to it (OCI distribution specification 1.1, "Deleting tags" and
 // "Deleting Manifests"). Nothing cascades: blobs stay for a while, referrers stay.
 // Errors: fault.RepositoryNameInvalid, fault.TagInvalid, fault.RepositoryNotFound, fault.ManifestNotFound, fault.PreconditionFailed;
-// fault.ObjectArtifact for the artifact manifest of an object; fault.TagImmutable for an immutable tag, and for a manifest that one points to.
+// fault.ObjectArtifact for the artifact manifest of an object; fault.TagImmutable for an immutable tag, and for a manifest
+// that one points to, be it through an index.
 func (s *Service) DeleteManifest(ctx context.Context, req DeleteManifestRequest) error {
 	if err := CheckRepository(req.Repository); err != nil {
 		return err
@@ -84,7 +85,8 @@ func (s *Service) planDelete(ctx context.Context, r meta.Reader, req DeleteManif
 	if err := req.If.check(d.String()); err != nil {
 		return meta.Step{}, false, err
 	}
-	if err := s.mayUntag(ctx, r, repo, d); err != nil {
+	free, err := s.planFree(ctx, r, repo, standing{digest: d, content: f.row.Content})
+	if err != nil {
 		return meta.Step{}, false, err
 	}
 	names, err := tagsOf(ctx, r, repo, d)
@@ -98,7 +100,7 @@ func (s *Service) planDelete(ctx context.Context, r meta.Reader, req DeleteManif
 		}
 		return err
 	}}
-	steps := []meta.Step{same}
+	steps := []meta.Step{free, same}
 	if more = len(names) > maxUntag; !more {
 		remove, err := eraser{s.content, repo}.planRemove(ctx, r, d, f.row)
 		if err != nil {
@@ -116,22 +118,6 @@ func (s *Service) planDelete(ctx context.Context, r meta.Reader, req DeleteManif
 		steps = append(steps, untag)
 	}
 	return meta.Join(steps...), more, nil
-}
-
-// mayUntag reports fault.TagImmutable when one of a manifest's tags is immutable, before the first of many is removed.
-func (s *Service) mayUntag(ctx context.Context, r meta.Reader, repo string, d digest.Digest) error {
-	if !s.o.immutable(repo) {
-		return nil
-	}
-	for e, err := range tagged.Scan(ctx, r, tagged.Prefix(repo, d.String())) {
-		if err == nil {
-			err = s.o.mayMove(repo, e.Parts[2])
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // tagsOf are the tags that point to a manifest, up to one more than go at once.

@@ -215,10 +215,17 @@ func deleteVerbs() map[string]verb {
 			},
 		}
 	}
+	ruled := remove(at(layeredAt))
+	ruled.prepare = func(b *bench) {
+		withManifests(b)
+		b.push("r", index(layered.text()), "other")
+		b.rules.Immutable = []repository.ImmutableTags{rule(b.t, "r", "frozen")}
+	}
 	return map[string]verb{
-		"delete a manifest": remove(at(layeredAt)),
-		"delete evidence":   remove(at(digest.Of(signature.text()))),
-		"delete a tag":      remove(tag("v2")),
+		"delete a manifest":                             remove(at(layeredAt)),
+		"delete a manifest where tags may be immutable": ruled,
+		"delete evidence":                               remove(at(digest.Of(signature.text()))),
+		"delete a tag":                                  remove(tag("v2")),
 		"sweep": {prepare: closingBucket, covers: []string{"Sweep", "SweepAll"}, run: func(ctx context.Context, s *repository.Service) error {
 			return s.SweepAll(ctx)
 		}},

@@ -2,6 +2,7 @@ package repository_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -186,6 +187,65 @@ func TestAnImmutableTagStaysWhereItIs(t *testing.T) {
 	b.must(b.delete("elsewhere", tag("v1")))
 	if got := b.tags("r"); got != "v1 v10" {
 		t.Errorf("tags %q", got)
+	}
+}
+
+func TestAnImmutableTagKeepsWhatItsIndexNames(t *testing.T) {
+	b := newBench(t)
+	b.rules.Immutable = []repository.ImmutableTags{rule(t, "r", "v.*")}
+	b.content, b.Service = b.over(b.meta, b.extents)
+	first, second := b.image("r", one), b.image("r", two)
+	inner := index(one.text())
+	within := b.push("r", inner)
+	b.push("r", index(inner), "v1")
+	mutable := b.push("r", index(two.text(), inner), "latest")
+	for _, d := range []digest.Digest{first, within} {
+		b.wantFault(b.delete("r", at(d)), fault.TagImmutable)
+	}
+	if _, err := b.get("r", at(first)); err != nil {
+		t.Error(err)
+	}
+	b.must(b.delete("r", at(second)))
+	b.must(b.delete("r", at(mutable)))
+	b.wantSound()
+}
+
+// happened says whether the last event of one kind comes before another, or the other does not come at all.
+func (b *bench) happened(first, then string) bool {
+	b.t.Helper()
+	list := b.events()
+	at := slices.Index(list, then)
+	return at < 0 || !slices.Contains(list[at:], first)
+}
+
+// TestNoRaceTakesAManifestFromAnImmutableTag pushes an index under an immutable tag while somebody deletes what it names.
+func TestNoRaceTakesAManifestFromAnImmutableTag(t *testing.T) {
+	for name, make := range map[string]func(testing.TB) *bench{"pebble": newBench, "locks alone": newLockOnlyBench} {
+		t.Run(name, func(t *testing.T) {
+			b := make(t)
+			b.rules.Immutable = []repository.ImmutableTags{rule(t, "r", "v.*")}
+			b.content, b.Service = b.over(b.meta, b.extents)
+			for round := range 30 {
+				i := image{layers: []string{"1"}, annotations: map[string]string{"n": fmt.Sprint(round)}}
+				d := b.image("r", i)
+				b.push("r", index(i.text())) // untagged, so that the tag alone may come between
+				var pushed, deleted error
+				var group sync.WaitGroup
+				group.Go(func() {
+					_, pushed = b.PushManifest(b.ctx(), pushManifest("r", index(i.text()), fmt.Sprint("v", round)))
+				})
+				group.Go(func() { deleted = b.delete("r", at(d)) })
+				group.Wait()
+				_, err := b.get("r", at(d))
+				switch {
+				case pushed == nil && fault.Of(deleted) != nil && fault.Of(deleted).Code == fault.TagImmutable && err == nil:
+				case deleted == nil && err != nil && b.happened("manifest.deleted r  alice", fmt.Sprintf("tag.moved r v%d alice", round)):
+				default:
+					t.Fatalf("round %d: pushed %v, deleted %v, pulled %v", round, pushed, deleted, err)
+				}
+			}
+			b.wantSound()
+		})
 	}
 }
 
