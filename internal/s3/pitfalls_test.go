@@ -143,7 +143,7 @@ func pitfallsOfBodies() []pitfall {
 			if _, there := got.Header["Content-Encoding"]; there || got.body != "hello" {
 				t.Error(got.Header, got.body)
 			}
-			small := fmt.Sprintf("1\r\nh\r\n4\r\nello\r\n0\r\n\r\n")
+			const small = "1\r\nh\r\n4\r\nello\r\n0\r\n\r\n"
 			s.send(s.chunkedPut("/bucket/small", 5, small, sigv4.StreamingUnsignedTrailer)).want(t, 400)
 			s.send(s.chunkedPut("/bucket/short", 6, "5\r\nhello\r\n0\r\n\r\n", sigv4.StreamingUnsignedTrailer)).want(t, 400, "IncompleteBody")
 			s.send(s.chunkedPut("/bucket/open", 5, "5\r\nhello\r\n", sigv4.StreamingUnsignedTrailer)).want(t, 400, "IncompleteBody")
