@@ -24,10 +24,16 @@ func ParseContentRange(header string) (Section, error) {
 	return Section{p.off, p.n}, err
 }
 
-func ParsePath(path string) (kind int, repo, ref string, ok bool) {
+func ParsePath(path string) (kind int, repo, ref, title string, ok bool) {
 	t, ok := parsePath(path)
-	return int(t.kind), t.repo, t.ref, ok
+	return int(t.kind), t.repo, t.ref, t.rest, ok
 }
+
+// ParseCondition reads the headers of a request.
+func ParseCondition(r *http.Request) repository.Condition { return parseCondition(r) }
+
+// Attachment is the Content-Disposition of a title.
+func Attachment(title string) string { return attachment(title) }
 
 // Parse is the name of a request's operation and whom it is on.
 func Parse(r *http.Request) (name, on string, err error) {

@@ -3,6 +3,7 @@ package oci_test
 import (
 	"errors"
 	"fmt"
+	"mime"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -39,31 +40,51 @@ func TestPathsAreSplitFromTheRight(t *testing.T) {
 		"/v2/a/referrers/sha256:1":             "8 a sha256:1",
 		"/v2/a//manifests/x":                   "4 a/ x",
 		"/v2/a/../manifests/x":                 "4 a/.. x",
+		"/v2/a/_oci/tag-history/v1":            "9 a v1",
+		"/v2/a/b/manifests/_oci/tag-history/x": "9 a/b/manifests x",
+		"/zot/auth/token":                      "10  ",
+		"/a/app:v1/title":                      "11 app v1|title",
+		"/a/a/b:v1/dir/title:x@y/":             "11 a/b v1|dir/title:x@y/",
+		"/a/a/b@sha256:1/title":                "11 a/b sha256:1|title",
+		"/v2/_oci/ext/discover":                "12  ",
+		"/v2/a/b/_oci/ext/discover":            "12 a/b ",
+		"/v2/_zot/ext/mgmt":                    "13  ",
 	} {
-		kind, repo, ref, ok := oci.ParsePath(path)
-		if got := fmt.Sprintf("%d %s %s", kind, repo, ref); !ok || got != want {
+		kind, repo, ref, title, ok := oci.ParsePath(path)
+		if got := strings.TrimSuffix(fmt.Sprintf("%d %s %s|%s", kind, repo, ref, title), "|"); !ok || got != want {
 			t.Errorf("%s: %s, %v", path, got, ok)
 		}
 	}
-	for _, path := range []string{"", "/", "/v1/", "v2/", "/v2x", "/v2/a", "/v2/a/b", "/v2/manifests/x", "/v2//manifests", "/v2/a/manifests/", "/v2/tags/list", "/v2/blobs/uploads/"} {
-		if kind, repo, ref, ok := oci.ParsePath(path); ok {
+	for _, path := range []string{"", "/", "/v1/", "v2/", "/v2x", "/v2/a", "/v2/a/b", "/v2/manifests/x", "/v2//manifests", "/v2/a/manifests/", "/v2/tags/list", "/v2/blobs/uploads/",
+		"/a/", "/a/app", "/a/app/x", "/a/app:v1", "/a/app:v1/", "/a/app:/x", "/a/:v1/x", "/a/app@v1/x", "/a/app:sha256:1/x", "/v2/_oci/tag-history/x", "/v2/_zot/ext/mgmt/"} {
+		if kind, repo, ref, _, ok := oci.ParsePath(path); ok {
 			t.Errorf("%s is %d %s %s", path, kind, repo, ref)
 		}
 	}
 }
 
 func FuzzPath(f *testing.F) {
-	for _, path := range []string{"/v2/", "/v2/_catalog", "/v2/a/tags/list", "/v2/a/b/manifests/v1", "/v2/a/blobs/uploads/id", "/v2/a/blobs/uploads/", "/v2/a/referrers/sha256:1", "/v2/a/blobs/uploads/blobs/x", "/v2//", "/v2/%2e"} {
+	for _, path := range []string{"/v2/", "/v2/_catalog", "/v2/a/tags/list", "/v2/a/b/manifests/v1", "/v2/a/blobs/uploads/id", "/v2/a/blobs/uploads/", "/v2/a/referrers/sha256:1", "/v2/a/blobs/uploads/blobs/x", "/v2//", "/v2/%2e",
+		"/a/app:v1/dir/title", "/a/a/b@sha256:1/x:y@z/", "/v2/a/_oci/tag-history/v1", "/v2/a/_oci/ext/discover", "/v2/_zot/ext/mgmt"} {
 		f.Add("GET", path, "n=1&last=x", "0-1")
 		f.Add("PUT", path, "digest=sha256:1", "")
 	}
 	f.Fuzz(func(t *testing.T, method, path, query, contentRange string) {
-		_, repo, ref, ok := oci.ParsePath(path)
+		_, repo, ref, title, ok := oci.ParsePath(path)
+		if ok && title != "" {
+			before, found := strings.CutSuffix(path, "/"+title)
+			if path = before; !found {
+				t.Fatalf("%q: title %q", path, title)
+			}
+		}
 		if ok && (repo+ref != "" && !strings.Contains(path, repo) || !strings.HasSuffix(strings.TrimSuffix(path, "/"), ref)) {
 			t.Fatalf("%q: repository %q, reference %q", path, repo, ref)
 		}
 		if strings.Contains(ref, "/") {
 			t.Fatalf("%q: reference %q", path, ref)
+		}
+		if title != "" {
+			path += "/" + title
 		}
 		r := &http.Request{Method: method, URL: &url.URL{Path: path, RawQuery: query}, Header: http.Header{"Content-Range": {contentRange}}, ContentLength: 5}
 		name, on, err := oci.Parse(r)
@@ -72,6 +93,41 @@ func FuzzPath(f *testing.F) {
 		}
 		if err == nil && (name == "" || on != repo) {
 			t.Fatalf("%q on %q, the path names %q", name, on, repo)
+		}
+	})
+}
+
+func FuzzCondition(f *testing.F) {
+	for _, header := range []string{"", "*", `"a"`, `W/"a"`, `"a", "b"`, `a`, `"*"`, `"`, `""`, `,`, `"a`, `*, "a"`} {
+		f.Add(header)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		c := oci.ParseCondition(&http.Request{Header: http.Header{"If-Match": {header, `"x"`}}})
+		if n := len(c.Match); n < 2 || c.Match[n-1] != "x" || c.NoneMatch != nil {
+			t.Fatalf("%q: %q", header, c)
+		}
+		for _, tag := range c.Match[:len(c.Match)-1] {
+			quoted := strings.Contains(header, `"`+tag+`"`) && tag != "*" && !strings.Contains(tag, ",")
+			any := tag == "*" && strings.Contains(header, "*")
+			if tag != "" && !quoted && !any {
+				t.Fatalf("%q names %q", header, tag)
+			}
+		}
+	})
+}
+
+func FuzzAttachment(f *testing.F) {
+	for _, title := range []string{"a", "dir/a b", `a"b\c`, "ü\r\nX: y", "/", "", "\xff", "a/../..", "..", "\u202egpj.exe"} {
+		f.Add(title)
+	}
+	f.Fuzz(func(t *testing.T, title string) {
+		header := oci.Attachment(title)
+		if strings.ContainsFunc(header, func(r rune) bool { return r < ' ' || r > '~' }) {
+			t.Fatalf("%q: %q", title, header)
+		}
+		kind, params, err := mime.ParseMediaType(header)
+		if err != nil || kind != "attachment" || strings.ContainsAny(params["filename"], "/\\\r\n\x00") {
+			t.Fatalf("%q: %q is %q, %v", title, header, params, err)
 		}
 	})
 }
