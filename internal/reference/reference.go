@@ -132,11 +132,8 @@ another operation. CORS preflight requests (OPTIONS) are answered too. What sett
 		case o.Twin != "":
 			state = "looks like " + o.Twin + ", which answers"
 		}
-		request := o.Method + " " + o.Target
-		for _, h := range o.Headers {
-			request += ", " + h
-		}
-		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", o.Name, request, state)
+		request := append([]string{o.Method + " " + o.Target}, o.Headers...)
+		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", o.Name, strings.Join(request, ", "), state)
 	}
 	return b.String()
 }

@@ -169,9 +169,9 @@ func TestTheLimitsOfAForm(t *testing.T) {
 	s.must("PUT", "/bucket", "")
 	file := formField{name: "file", value: "x", file: "f"}
 	ignored := func(size int) formField { return formField{name: "x-ignore-me", value: strings.Repeat("x", size)} }
-	many := make([]formField, 1000)
-	for i := range many {
-		many[i] = formField{name: fmt.Sprintf("x-ignore-%d", i)}
+	many := []formField{}
+	for i := range 1000 {
+		many = append(many, formField{name: fmt.Sprintf("x-ignore-%d", i)})
 	}
 	for name, c := range map[string]struct {
 		fields []formField
