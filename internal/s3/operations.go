@@ -96,7 +96,7 @@ var operations = []Operation{
 	{Name: "GetObject", Method: http.MethodGet, Target: "/{Bucket}/{Key}"},
 	{Name: "GetObjectAcl", Method: http.MethodGet, Target: "/{Bucket}/{Key}?acl"},
 	{Name: "GetObjectAnnotation", Method: http.MethodGet, Target: "/{Bucket}/{Key}?annotation&annotationName=", Missing: noAnnotations},
-	{Name: "GetObjectAttributes", Method: http.MethodGet, Target: "/{Bucket}/{Key}?attributes", Headers: []string{"x-amz-object-attributes"}, Missing: notYet},
+	{Name: "GetObjectAttributes", Method: http.MethodGet, Target: "/{Bucket}/{Key}?attributes", Headers: []string{"x-amz-object-attributes"}},
 	{Name: "GetObjectLegalHold", Method: http.MethodGet, Target: "/{Bucket}/{Key}?legal-hold"},
 	{Name: "GetObjectLockConfiguration", Method: http.MethodGet, Target: "/{Bucket}?object-lock"},
 	{Name: "GetObjectRetention", Method: http.MethodGet, Target: "/{Bucket}/{Key}?retention"},

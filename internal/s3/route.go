@@ -101,6 +101,7 @@ var routes = map[route]parser{
 	{http.MethodPost, atObject, "uploadId"}:          parseCompleteMultipartUpload,
 	{http.MethodDelete, atObject, "uploadId"}:        parseAbortMultipartUpload,
 
+	{http.MethodGet, atObject, "attributes"}: parseGetObjectAttributes,
 	{http.MethodGet, atObject, "retention"}:  parseGetObjectRetention,
 	{http.MethodPut, atObject, "retention"}:  parsePutObjectRetention,
 	{http.MethodGet, atObject, "legal-hold"}: parseGetObjectLegalHold,
@@ -114,7 +115,7 @@ var routes = map[route]parser{
 // Any other without a value, or of this API's known sub-resources, asks for an operation that does not exist here: it is refused, never
 // taken for a plain read or write.
 var (
-	selectors = set("acl", "cors", "delete", "encryption", "legal-hold", "lifecycle", "list-type", "location", "object-lock", "ownershipControls",
+	selectors = set("acl", "attributes", "cors", "delete", "encryption", "legal-hold", "lifecycle", "list-type", "location", "object-lock", "ownershipControls",
 		"policy", "policyStatus", "publicAccessBlock", "retention", "tagging", "uploadId", "uploads", "versioning", "versions")
 
 	parameters = set("bucket-region", "continuation-token", "delimiter", "encoding-type", "fetch-owner", "key-marker", "marker",
@@ -122,7 +123,7 @@ var (
 		"response-content-disposition", "response-content-encoding", "response-content-language", "response-content-type",
 		"response-expires", "start-after", "upload-id-marker", "version-id-marker", "versionId", "x-id")
 
-	absent = set("abac", "accelerate", "analytics", "annotation", "append", "attributes", "intelligent-tiering", "inventory", "logging",
+	absent = set("abac", "accelerate", "analytics", "annotation", "append", "intelligent-tiering", "inventory", "logging",
 		"metadataAnnotationTable", "metadataConfiguration", "metadataInventoryTable", "metadataJournalTable", "metadataTable", "metrics", "notification",
 		"renameObject", "replication", "requestPayment", "restore", "select", "select-type", "session", "torrent", "website")
 )

@@ -79,7 +79,7 @@ func replay(s *server, text string) string {
 // idNames gives made-up ids names that stay.
 type idNames struct{ real map[string]string }
 
-var madeUp = regexp.MustCompile(`\b[0-9a-f]{48}\b`)
+var madeUp = regexp.MustCompile(`\b([0-9a-f]{48}|A{9}[A-Z2-7]{17})\b`)
 
 func (n *idNames) hide(s string) string {
 	return madeUp.ReplaceAllStringFunc(s, func(id string) string {
