@@ -94,6 +94,8 @@ var (
 		"a part other than the last is smaller than allowed", "send parts of at least 5 MiB")
 	MetadataTooLarge = define("metadata-too-large", Invalid, Never,
 		"the user metadata is larger than 2 KiB", "send less metadata")
+	RedirectInvalid = define("redirect-invalid", Invalid, Never,
+		"the website redirect location is no address", "send at most 2048 bytes that begin with '/', 'http://' or 'https://'")
 	KeyTooLong = define("key-too-long", Invalid, Never,
 		"the key is longer than 1024 bytes", "use a shorter key")
 	PreconditionFailed = define("precondition-failed", Precondition, Once,

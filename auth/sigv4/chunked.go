@@ -247,10 +247,17 @@ func (c *chunked) readTrailer() (signature string, err error) {
 		}
 		name, value, _ := strings.Cut(string(line), ":")
 		value = strings.TrimSpace(value)
+		signed := c.signer != nil && c.signer.trailer
 		switch {
+		case strings.Contains(value, "\r"):
+			return "", fault.ChunkMalformed.Detail("a trailer does not end with CRLF")
+		case signed && len(c.trailer) == len(c.announced) && len(c.announced) > 0 && name != trailerSignatureName && signature == "":
+			return "", fault.ChunkMalformed.Detail("there is no signature after the trailers")
+		case signed && name == trailerSignatureName && len(value) != hex.EncodedLen(sha256.Size):
+			return "", fault.ChunkMalformed.Detail("the signature of the trailer does not have 64 digits")
 		case signature != "":
 			return "", fault.ChunkMalformed.Detail("there is something after the signature of the trailer")
-		case name == trailerSignatureName && c.signer != nil && c.signer.trailer:
+		case name == trailerSignatureName && signed:
 			signature, blank = value, 0
 		case blank > 0:
 			return "", fault.ChunkMalformed.Detail("there is something after the last chunk")

@@ -44,17 +44,15 @@ func (s *Service) PutTags(ctx context.Context, req TagRequest) (versionID string
 // Protection is what protects a version. Errors: those of Head; fault.LockMissing where the bucket has no object lock.
 func (s *Service) Protection(ctx context.Context, ref VersionRef) (p Protection, err error) {
 	err = s.meta.View(ctx, func(r meta.Reader) error {
+		at, _, err := ref.find(ctx, r)
+		if err != nil {
+			return err
+		}
 		row, err := findBucket(ctx, r, ref.Bucket)
 		if err == nil && !row.Lockable {
 			err = fault.LockMissing
 		}
-		if err != nil {
-			return err
-		}
-		at, _, err := ref.find(ctx, r)
-		if err == nil {
-			p = Protection{at.Version.Retention, at.Version.Hold}
-		}
+		p = Protection{at.Version.Retention, at.Version.Hold}
 		return err
 	})
 	return p, err
@@ -68,8 +66,8 @@ type RetentionRequest struct {
 	Bypass    bool      // the caller has the right to bypass governance, and asks for it
 }
 
-// PutRetention replaces the retention of a version (S3 API, "PutObjectRetention"). One that has not ended can be made longer or
-// stricter; under governance the rest takes Bypass, under compliance there is no rest.
+// PutRetention replaces the retention of a version (S3 API, "PutObjectRetention"). One that has not ended can be made longer;
+// under governance the rest takes Bypass, compliance included, under compliance there is no rest.
 // Errors: those of Head; fault.LockMissing, fault.ArgumentInvalid for a time in the past, fault.ObjectLocked.
 func (s *Service) PutRetention(ctx context.Context, req RetentionRequest) error {
 	now := s.o.Now()

@@ -77,6 +77,9 @@ func useBucket(name string, planned bucketRow) meta.Step {
 	}}
 }
 
+// CheckBucketName reports fault.BucketNameInvalid for what no bucket can be called.
+func CheckBucketName(name string) error { return repository.CheckBucket(name) }
+
 // CreateBucketRequest is a bucket to make. The actor will own it.
 type CreateBucketRequest struct {
 	By       Actor
@@ -206,7 +209,7 @@ func (s *Service) DeleteBucket(ctx context.Context, req DeleteBucketRequest) err
 			return err
 		}
 	}
-	return fault.BucketNotEmpty.Detail("multipart uploads are begun all the time")
+	return fault.BucketNotEmpty.Detail("The bucket you tried to delete is not empty. Multipart uploads are begun all the time.")
 }
 
 // abortAll gives up every upload in progress.
@@ -259,19 +262,20 @@ func (s *Service) deleteBucket(ctx context.Context, req DeleteBucketRequest) err
 
 // noObjects reports fault.BucketNotEmpty while the bucket has keys, else errUploads while it has uploads.
 func noObjects(ctx context.Context, r meta.Reader, bucket string) error {
+	const allVersions = " You must delete all versions in the bucket."
 	for _, one := range []struct {
 		rows meta.Range
 		text string
 	}{
-		{objects.Prefix(bucket), "it has objects"},
-		{markers.Prefix(bucket), "it has delete markers. You must delete all versions in the bucket."},
-		{history.Prefix(bucket), "it has earlier versions. You must delete all versions in the bucket."},
+		{objects.Prefix(bucket), ""},
+		{markers.Prefix(bucket), allVersions},
+		{history.Prefix(bucket), allVersions},
 	} {
 		switch some, err := meta.Any(ctx, r, one.rows); {
 		case err != nil:
 			return err
 		case some:
-			return fault.BucketNotEmpty.Detail("%s", one.text)
+			return fault.BucketNotEmpty.Detail("The bucket you tried to delete is not empty.%s", one.text)
 		}
 	}
 	some, err := meta.Any(ctx, r, uploads.Prefix(bucket))

@@ -37,6 +37,7 @@ type CopyRequest struct {
 	Source      Source
 	Bucket, Key string
 	Metadata    *Metadata // nil: the source's
+	Redirect    string    // of the copy: it is not taken over from the source
 	Tags        *[]Tag    // nil: the source's
 	Protect     Protection
 	If          WriteCondition
@@ -76,6 +77,7 @@ func (s *Service) Copy(ctx context.Context, req CopyRequest) (Copied, error) {
 		if req.Metadata != nil {
 			v.Metadata = *req.Metadata
 		}
+		v.Metadata.Redirect = req.Redirect
 		if req.Tags != nil {
 			v.Tags = *req.Tags
 		}
@@ -102,6 +104,9 @@ func (req *CopyRequest) check() error {
 	if err := CheckKey(req.Key); err != nil {
 		return err
 	}
+	if err := (Metadata{Redirect: req.Redirect}).Check(); err != nil {
+		return err
+	}
 	if req.Metadata != nil {
 		if err := req.Metadata.Check(); err != nil {
 			return err
@@ -116,7 +121,7 @@ func (req *CopyRequest) check() error {
 // changesNothing says whether the copy would be the same object again. Making an earlier version current is a change.
 func (req *CopyRequest) changesNothing() bool {
 	return req.Source.Bucket == req.Bucket && req.Source.Key == req.Key && req.Source.VersionID == "" &&
-		req.Metadata == nil && req.Algorithm == 0
+		req.Metadata == nil && req.Algorithm == 0 && req.Redirect == ""
 }
 
 // copied is a version of the same bytes, without what is the old one's own.

@@ -167,6 +167,10 @@ func objectVerbs() map[string]verb {
 		"Copy inline":              {prepare: withBucket(withObjects), run: copyOf("small", nil, 0)},
 		"Copy of an extent":        {prepare: withBucket(withObjects), run: copyOf("large", html, 0)},
 		"Copy with a new checksum": {prepare: withBucket(withObjects), run: copyOf("large", nil, object.SHA1)},
+		"Attributes": {prepare: withBucket(withObjects), run: func(ctx context.Context, s *object.Service, _ any) error {
+			_, err := s.Attributes(ctx, object.AttributesRequest{VersionRef: object.VersionRef{Bucket: "bucket", Key: "large"}, Limit: 1})
+			return err
+		}},
 		"Head": {prepare: withBucket(withObjects), run: func(ctx context.Context, s *object.Service, _ any) error {
 			_, err := s.Head(ctx, object.GetRequest{Bucket: "bucket", Key: "large"})
 			return err

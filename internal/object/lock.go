@@ -74,21 +74,32 @@ type Protection struct {
 	Hold      Hold
 }
 
+// lockMissing is fault.LockMissing as S3 words it for writes.
+func lockMissing() error {
+	return fault.LockMissing.Detail("Bucket is missing ObjectLockConfiguration")
+}
+
 // check compares p with the bucket that the version is written to. Errors: fault.LockMissing, fault.ArgumentInvalid.
 func (p Protection) check(b bucketRow, now time.Time) error {
 	switch {
 	case p == Protection{}:
 		return nil
-	case !b.Lockable:
-		return fault.LockMissing
 	}
-	return p.Retention.check(now)
+	if err := p.Retention.check(now); err != nil {
+		return err
+	}
+	if !b.Lockable {
+		return lockMissing()
+	}
+	return nil
 }
 
 // check reports fault.ArgumentInvalid for a retention that has ended already.
 func (r Retention) check(now time.Time) error {
 	if r.Mode != Unlocked && r.Until <= now.UnixNano() {
-		return fault.ArgumentInvalid.Detail("The retain until date must be in the future!")
+		return fault.Tell(fault.ArgumentInvalid.Detail("The retain until date must be in the future!"),
+			fault.Fact{Name: "ArgumentName", Value: "x-amz-object-lock-retain-until-date"},
+			fault.Fact{Name: "ArgumentValue", Value: time.Unix(0, r.Until).UTC().Format(time.RFC3339)})
 	}
 	return nil
 }
@@ -111,10 +122,10 @@ func (r removal) check(v *Version) error {
 // holds says whether the retention has not ended at t.
 func (r Retention) holds(t time.Time) bool { return r.Mode != Unlocked && r.Until > t.UnixNano() }
 
-// change checks that a retention may take the place of r: compliance can only be made longer, governance can be weakened by who may
-// bypass it. Errors: fault.ObjectLocked.
+// change checks that a retention may take the place of r: each can be made longer, and who may bypass governance can change
+// that in any way, also into compliance. Errors: fault.ObjectLocked.
 func (r Retention) change(next Retention, how removal) error {
-	stronger := next.Until >= r.Until && next.Mode >= r.Mode
+	stronger := next.Until >= r.Until && next.Mode == r.Mode
 	if !r.holds(how.at) || stronger || r.Mode == Governance && how.bypass {
 		return nil
 	}

@@ -2,6 +2,7 @@ package object
 
 import (
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/zot-artifact-store/zas/fault"
@@ -16,14 +17,18 @@ type Metadata struct {
 	ContentLanguage    string            `cbor:"5,keyasint,omitempty"`
 	Expires            string            `cbor:"6,keyasint,omitempty"`
 	User               map[string]string `cbor:"7,keyasint,omitempty"` // names in lower case
+	Redirect           string            `cbor:"8,keyasint,omitempty"` // where a website would send a browser; it is kept and told, and copies do not have it
 }
 
 // maxUserMetadata is S3's limit on names and values of user metadata together, in bytes.
 const maxUserMetadata = 2 << 10
 
-// Check reports fault.MetadataTooLarge, and fault.ArgumentInvalid for what is no UTF-8.
+// maxRedirect is S3's limit on Redirect, in bytes.
+const maxRedirect = 2 << 10
+
+// Check reports fault.MetadataTooLarge, fault.RedirectInvalid, and fault.ArgumentInvalid for what is no UTF-8.
 func (m Metadata) Check() error {
-	for _, value := range []string{m.ContentType, m.CacheControl, m.ContentDisposition, m.ContentEncoding, m.ContentLanguage, m.Expires} {
+	for _, value := range []string{m.ContentType, m.CacheControl, m.ContentDisposition, m.ContentEncoding, m.ContentLanguage, m.Expires, m.Redirect} {
 		if !utf8.ValidString(value) {
 			return errNotText
 		}
@@ -38,6 +43,11 @@ func (m Metadata) Check() error {
 	if size > maxUserMetadata {
 		return fault.Tell(fault.MetadataTooLarge, fault.Fact{Name: "Size", Value: strconv.Itoa(size)},
 			fault.Fact{Name: "MaxSizeAllowed", Value: strconv.Itoa(maxUserMetadata)})
+	}
+	redirect := m.Redirect
+	if redirect != "" && !strings.HasPrefix(redirect, "/") && !strings.HasPrefix(redirect, "http://") && !strings.HasPrefix(redirect, "https://") ||
+		len(redirect) > maxRedirect {
+		return fault.RedirectInvalid
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/zot-artifact-store/zas/digest"
@@ -126,13 +127,23 @@ func (n nonce) id(order uint64) string {
 	return versionIDs().EncodeToString(raw[:])
 }
 
-// orderOf is the order of the version with this id. Errors: fault.ArgumentInvalid for what is no id.
+// orderOf is the order of the version with this id; 0, which none has, for an id that looks like one and was not made here.
+// Errors: fault.ArgumentInvalid for what is no id.
 func orderOf(id string) (uint64, error) {
 	raw, err := versionIDs().DecodeString(id)
-	if err != nil || len(raw) != 16 {
-		return 0, fault.ArgumentInvalid.Detail("Invalid version id specified")
+	switch {
+	case err != nil && foreignID(id):
+		return 0, nil
+	case err != nil || len(raw) != 16:
+		return 0, fault.Tell(fault.ArgumentInvalid.Detail("Invalid version id specified"),
+			fault.Fact{Name: "ArgumentName", Value: "versionId"}, fault.Fact{Name: "ArgumentValue", Value: id})
 	}
 	return binary.BigEndian.Uint64(raw) >> 16, nil
+}
+
+// foreignID says whether id has the length and the letters of one, with digits that ids of this store do not have.
+func foreignID(id string) bool {
+	return len(id) == versionIDLen && strings.Trim(id, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 // referrer is what edges and index rows of a version's repository call it: the id, then the key, so that the version can be found.

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/zot-artifact-store/zas/event"
-	"github.com/zot-artifact-store/zas/fault"
 	"github.com/zot-artifact-store/zas/internal/repository"
 	"github.com/zot-artifact-store/zas/meta"
 )
@@ -66,7 +65,7 @@ func (p place) begin(v *Version, n nonce, ask Protection) error {
 	v.Order, v.Null = p.order(), p.row.Versioning != Versioned
 	v.ID = n.id(v.Order)
 	if ask != (Protection{}) && !p.row.Lockable {
-		return fault.LockMissing
+		return lockMissing()
 	}
 	v.Retention, v.Hold = ask.Retention, ask.Hold
 	if v.Retention.Mode == Unlocked && !v.Marker {

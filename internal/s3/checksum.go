@@ -75,7 +75,7 @@ func (rq *request) contentMD5() ([]byte, error) {
 	if !ok {
 		return nil, nil
 	}
-	sum, err := base64.StdEncoding.Strict().DecodeString(values[0])
+	sum, err := base64.StdEncoding.DecodeString(values[0])
 	if err != nil || len(sum) != 16 || len(values) > 1 {
 		return nil, fault.Tell(fault.ContentMD5Invalid, fault.Fact{Name: "Content-MD5", Value: values[0]})
 	}

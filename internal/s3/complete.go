@@ -142,7 +142,7 @@ func (op *completeMultipartUpload) serve(ctx context.Context, c *call) error {
 		return err
 	}
 	setIdentity(c.w.Header(), stored.Identity)
-	setVersion(c.w.Header(), stored.VersionID)
+	setWritten(c.w.Header(), stored.VersionID)
 	x := newXML("CompleteMultipartUploadResult", namespace)
 	x.text("Location", c.location(op.Upload.Key))
 	x.text("Bucket", op.Upload.Bucket)

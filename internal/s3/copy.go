@@ -29,9 +29,12 @@ func (rq *request) copySource() (object.Source, error) {
 	if err != nil {
 		return src, badArgument("x-amz-copy-source", rq.header.Get("X-Amz-Copy-Source"), "Invalid copy source encoding")
 	}
-	var ok bool
-	if src.Bucket, src.Key, ok = strings.Cut(decoded, "/"); !ok || src.Bucket == "" || src.Key == "" {
-		return src, fault.ArgumentInvalid.Detail("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
+	src.Bucket, src.Key, _ = strings.Cut(decoded, "/")
+	if object.CheckBucketName(src.Bucket) != nil {
+		return src, badArgument("x-amz-copy-source", decoded, "Invalid copy source bucket name")
+	}
+	if src.Key == "" {
+		return src, badArgument("x-amz-copy-source", src.Key, "Invalid copy source object key")
 	}
 	return src, nil
 }
@@ -47,7 +50,7 @@ type copyObject struct {
 }
 
 func parseCopyObject(rq *request) (operation, error) {
-	op := &copyObject{CopyRequest: object.CopyRequest{Bucket: rq.bucket, Key: rq.key}}
+	op := &copyObject{CopyRequest: object.CopyRequest{Bucket: rq.bucket, Key: rq.key, Redirect: toText(rq.header.Get(redirectHeader))}}
 	var err error
 	if op.Source, err = rq.copySource(); err != nil {
 		return nil, err
@@ -109,7 +112,7 @@ func (op *copyObject) serve(ctx context.Context, c *call) error {
 	}
 	h := c.w.Header()
 	setIdentity(h, stored.Identity)
-	setVersion(h, stored.VersionID)
+	setWritten(h, stored.VersionID)
 	if stored.SourceID != "" {
 		h["X-Amz-Copy-Source-Version-Id"] = []string{stored.SourceID}
 	}

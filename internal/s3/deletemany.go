@@ -106,6 +106,8 @@ func (d *document) deleted(k object.DeleteKey, res object.DeleteResult, quiet bo
 			if res.Marker {
 				d.text("DeleteMarker", "true")
 				d.text("DeleteMarkerVersionId", res.VersionID)
+			} else if k.VersionID != "" {
+				d.text("DeleteMarker", "false")
 			}
 			d.close("Deleted")
 		}

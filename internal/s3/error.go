@@ -58,6 +58,7 @@ var answers = map[*fault.Code]answer{
 	fault.EntityTooLarge:           {"EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed object size."},
 	fault.EntityTooSmall:           {"EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed size"},
 	fault.MetadataTooLarge:         {"MetadataTooLarge", 400, "Your metadata headers exceed the maximum allowed metadata size"},
+	fault.RedirectInvalid:          {"InvalidRedirectLocation", 400, "The website redirect location must have a prefix of 'http://' or 'https://' or '/'."},
 	fault.KeyTooLong:               {"KeyTooLongError", 400, "Your key is too long."},
 	fault.PreconditionFailed:       {"PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold."},
 	fault.ConditionalConflict:      {"ConditionalRequestConflict", 409, ""},
@@ -93,7 +94,7 @@ var answers = map[*fault.Code]answer{
 	fault.ObjectLocked:       {"AccessDenied", 403, "Access Denied because object protected by object lock."},
 	fault.LockMissing:        {"InvalidRequest", 400, "Bucket is missing Object Lock Configuration"},
 	fault.LockNotFound:       {"ObjectLockConfigurationNotFoundError", 404, "Object Lock configuration does not exist for this bucket"},
-	fault.RetentionNotFound:  {"NoSuchObjectLockConfiguration", 404, "The specified object does not have a ObjectLock configuration"},
+	fault.RetentionNotFound:  {"NoSuchObjectLockConfiguration", 404, "The specified object does not have a ObjectLock configuration."},
 	fault.BucketStateInvalid: {"InvalidBucketState", 409, "The request is not valid with the current state of the bucket."},
 	fault.CopyOntoItself: {"InvalidRequest", 400, "This copy request is illegal because it is trying to copy an object to itself without changing " +
 		"the object's metadata, storage class, website redirect location or encryption attributes."},
@@ -130,7 +131,7 @@ var answers = map[*fault.Code]answer{
 // fixed are the codes for which S3 has one sentence only, which clients compare: what else there is to say is an element of its own.
 var fixed = map[*fault.Code]bool{
 	fault.NotImplemented: true, fault.MalformedXML: true, fault.EntityTooSmall: true, fault.EntityTooLarge: true, fault.KeyTooLong: true,
-	fault.MetadataTooLarge: true, fault.BucketNotEmpty: true, fault.PartInvalid: true, fault.PreconditionFailed: true,
+	fault.MetadataTooLarge: true, fault.PartInvalid: true, fault.PreconditionFailed: true,
 	fault.ChunkMalformed: true, fault.TrailerMalformed: true, fault.LengthRequired: true,
 }
 

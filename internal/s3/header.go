@@ -18,6 +18,7 @@ import (
 const (
 	metaPrefix     = "X-Amz-Meta-"
 	sentMetaPrefix = "x-amz-meta-"
+	redirectHeader = "X-Amz-Website-Redirect-Location"
 )
 
 // metadata reads what is stored with an object. aws-chunked is how the body travelled, not what it is.
@@ -27,6 +28,7 @@ func (rq *request) metadata() object.Metadata {
 	m := object.Metadata{
 		ContentType: get("Content-Type"), CacheControl: get("Cache-Control"), ContentDisposition: get("Content-Disposition"),
 		ContentEncoding: toText(sigv4.StripChunked(h["Content-Encoding"])), ContentLanguage: get("Content-Language"), Expires: get("Expires"),
+		Redirect: get(redirectHeader),
 	}
 	for name, values := range h {
 		if strings.HasPrefix(name, metaPrefix) && len(name) > len(metaPrefix) {
@@ -93,7 +95,7 @@ func setMetadata(h http.Header, m *object.Metadata) {
 	}
 	for _, one := range []struct{ name, value string }{
 		{"Cache-Control", m.CacheControl}, {"Content-Disposition", m.ContentDisposition}, {"Content-Encoding", m.ContentEncoding},
-		{"Content-Language", m.ContentLanguage}, {"Expires", m.Expires},
+		{"Content-Language", m.ContentLanguage}, {"Expires", m.Expires}, {redirectHeader, m.Redirect},
 	} {
 		if one.value != "" {
 			h[one.name] = []string{one.value}

@@ -127,8 +127,7 @@ func (op *putObjectLockConfiguration) serve(ctx context.Context, c *call) error 
 type getObjectRetention struct{ object.VersionRef }
 
 func parseGetObjectRetention(rq *request) (operation, error) {
-	ref, err := rq.versionRef()
-	return &getObjectRetention{ref}, err
+	return &getObjectRetention{rq.protectedRef()}, nil
 }
 
 func (*getObjectRetention) name() string { return "GetObjectRetention" }
@@ -160,11 +159,8 @@ type putObjectRetention struct {
 }
 
 func parsePutObjectRetention(rq *request) (operation, error) {
-	op := &putObjectRetention{}
+	op := &putObjectRetention{RetentionRequest: object.RetentionRequest{Version: rq.protectedRef()}}
 	var err error
-	if op.Version, err = rq.versionRef(); err != nil {
-		return nil, err
-	}
 	if op.Bypass, err = rq.bypass(); err != nil {
 		return nil, err
 	}
@@ -219,8 +215,7 @@ func (op *putObjectRetention) serve(ctx context.Context, c *call) error {
 type getObjectLegalHold struct{ object.VersionRef }
 
 func parseGetObjectLegalHold(rq *request) (operation, error) {
-	ref, err := rq.versionRef()
-	return &getObjectLegalHold{ref}, err
+	return &getObjectLegalHold{rq.protectedRef()}, nil
 }
 
 func (*getObjectLegalHold) name() string { return "GetObjectLegalHold" }
@@ -251,11 +246,8 @@ type putObjectLegalHold struct {
 }
 
 func parsePutObjectLegalHold(rq *request) (operation, error) {
-	op := &putObjectLegalHold{}
+	op := &putObjectLegalHold{HoldRequest: object.HoldRequest{Version: rq.protectedRef()}}
 	var err error
-	if op.Version, err = rq.versionRef(); err != nil {
-		return nil, err
-	}
 	op.integrity, op.trailer, err = rq.integrity()
 	return op, err
 }
@@ -268,6 +260,11 @@ func (op *putObjectLegalHold) needs() []need {
 
 func (op *putObjectLegalHold) serve(ctx context.Context, c *call) error {
 	var doc struct{ Status string }
+	if c.body.Length() == 0 { // what is there is asked first, what is said of it then
+		if _, err := c.o.Objects.HeadBucket(ctx, op.Version.Bucket); err != nil {
+			return err
+		}
+	}
 	if err := c.readVerified(op.integrity, op.trailer, "LegalHold", &doc); err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ func (o Operation) sample(t *testing.T, more string) *request {
 	for _, h := range o.Headers {
 		text += h + ": other/key\r\n"
 	}
+	text = strings.Replace(text, "x-amz-object-attributes: other/key", "x-amz-object-attributes: ETag", 1)
 	if o.Name == "DeleteObjects" {
 		text += "Content-MD5: XUFAKrxLKna5cZ2REBfFkg==\r\n"
 	}

@@ -65,7 +65,7 @@ func setStored(h http.Header, stored object.Stored) {
 	setETag(h, stored.ETag())
 	setChecksum(h, stored.Checksum)
 	setIdentity(h, stored.Identity)
-	setVersion(h, stored.VersionID)
+	setWritten(h, stored.VersionID)
 	h["X-Amz-Object-Size"] = []string{strconv.FormatInt(stored.Size, 10)}
 }
 

@@ -219,7 +219,7 @@ func (rq *request) checkHeaders() error {
 				return err
 			}
 			continue
-		case "X-Amz-Website-Redirect-Location", "X-Amz-Write-Offset-Bytes", "X-Amz-Mfa", "X-Amz-Request-Route":
+		case "X-Amz-Write-Offset-Bytes", "X-Amz-Mfa", "X-Amz-Request-Route":
 			if value == "" {
 				continue
 			}

@@ -25,6 +25,12 @@ func (rq *request) versionID() (string, error) {
 	return id, nil
 }
 
+// protectedRef is the version whose protection rq is about. An empty id is the current version here: nothing that a client lost in a
+// variable can go by these operations.
+func (rq *request) protectedRef() object.VersionRef {
+	return object.VersionRef{Bucket: rq.bucket, Key: rq.key, VersionID: rq.query.get("versionId")}
+}
+
 // versionRef is the version that rq is about.
 func (rq *request) versionRef() (object.VersionRef, error) {
 	id, err := rq.versionID()
@@ -35,6 +41,13 @@ func (rq *request) versionRef() (object.VersionRef, error) {
 func setVersion(h http.Header, id string) {
 	if id != "" {
 		h["X-Amz-Version-Id"] = []string{id}
+	}
+}
+
+// setWritten tells the id of the version that a request wrote. S3 keeps to itself that it is a null version; reads tell it.
+func setWritten(h http.Header, id string) {
+	if id != object.NullVersion {
+		setVersion(h, id)
 	}
 }
 
@@ -58,6 +71,8 @@ func (m marks) needs(bucket, key string) (needs []need) {
 	return needs
 }
 
+const retainUntil = "x-amz-object-lock-retain-until-date"
+
 // marks reads x-amz-tagging and x-amz-object-lock-*. Errors: fault.ArgumentInvalid, fault.TagsInvalid, fault.BadRequest.
 func (rq *request) marks() (m marks, err error) {
 	if value := rq.header.Get("X-Amz-Tagging"); value != "" {
@@ -67,23 +82,27 @@ func (rq *request) marks() (m marks, err error) {
 	}
 	mode, until := rq.header.Get("X-Amz-Object-Lock-Mode"), rq.header.Get("X-Amz-Object-Lock-Retain-Until-Date")
 	if (mode == "") != (until == "") {
-		return m, fault.ArgumentInvalid.Detail("x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied")
+		absent := "x-amz-object-lock-mode"
+		if until == "" {
+			absent = retainUntil
+		}
+		return m, badArgument(absent, "", "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied.")
 	}
 	if mode != "" {
 		var ok bool
 		if m.protect.Retention.Mode, ok = lockMode(mode); !ok {
-			return m, fault.ArgumentInvalid.Detail("Unknown wormMode directive.")
+			return m, badArgument("x-amz-object-lock-mode", mode, "Unknown wormMode directive.")
 		}
 		t, err := time.Parse(time.RFC3339, until)
 		if err != nil {
-			return m, fault.ArgumentInvalid.Detail("The retain until date must be provided in ISO 8601 format")
+			return m, badArgument(retainUntil, until, "The retain until date must be provided in ISO 8601 format")
 		}
 		m.protect.Retention.Until = t.UnixNano()
 	}
 	if value := rq.header.Get("X-Amz-Object-Lock-Legal-Hold"); value != "" {
 		var ok bool
 		if m.protect.Hold, ok = holdOf(value); !ok {
-			return m, fault.ArgumentInvalid.Detail("Legal Hold must be either of 'ON' or 'OFF'")
+			return m, badArgument("x-amz-object-lock-legal-hold", value, "Legal Hold must be either of 'ON' or 'OFF'")
 		}
 	}
 	return m, nil
@@ -91,6 +110,9 @@ func (rq *request) marks() (m marks, err error) {
 
 // parseTagging reads x-amz-tagging, which is in the form of a query.
 func parseTagging(s string) ([]object.Tag, error) {
+	invalid := badArgument("x-amz-tagging", s,
+		"The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.")
+	seen := map[string]bool{}
 	var tags []object.Tag
 	for pair := range strings.SplitSeq(s, "&") {
 		if pair == "" {
@@ -99,9 +121,10 @@ func parseTagging(s string) ([]object.Tag, error) {
 		key, value, _ := strings.Cut(pair, "=")
 		k, errKey := url.QueryUnescape(key)
 		v, errValue := url.QueryUnescape(value)
-		if errKey != nil || errValue != nil {
-			return nil, fault.ArgumentInvalid.Detail("The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.")
+		if errKey != nil || errValue != nil || k == "" || seen[k] {
+			return nil, invalid
 		}
+		seen[k] = true
 		tags = append(tags, object.Tag{Key: k, Value: v})
 	}
 	return tags, object.CheckTags(tags, object.MaxObjectTags)

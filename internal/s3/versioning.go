@@ -3,6 +3,7 @@ package s3
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/zot-artifact-store/zas/fault"
 	"github.com/zot-artifact-store/zas/internal/object"
@@ -91,6 +92,9 @@ type listObjectVersions struct {
 }
 
 func parseListObjectVersions(rq *request) (operation, error) {
+	if limit := rq.query.get("max-keys"); strings.HasPrefix(limit, "-") {
+		return nil, badArgument("maxKeys", limit, "max-keys cannot be negative")
+	}
 	l, err := rq.listing()
 	if err != nil {
 		return nil, err
