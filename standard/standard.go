@@ -40,7 +40,8 @@ func guarded(given server.Given) auth.Authorizer {
 // growsS3 says whether a request writes: any PUT, and the begin of a multipart upload. The POSTs that complete an upload or delete
 // many objects are let through: they give room back, now or later.
 func growsS3(r *http.Request) bool {
-	return r.Method == http.MethodPut || r.Method == http.MethodPost && r.URL.Query().Has("uploads")
+	form := strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data")
+	return r.Method == http.MethodPut || r.Method == http.MethodPost && (form || r.URL.Query().Has("uploads"))
 }
 
 // ociConfig is `extensions.oci`.

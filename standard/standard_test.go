@@ -104,6 +104,13 @@ func TestAFullDiskStopsWritesAndNothingElse(t *testing.T) {
 		t.Errorf("the answer is %s", text)
 	}
 	s.want(t, 507, http.MethodPost, "/bucket/three?uploads", "")
+	form, err := http.Post(s.url+"/bucket", "multipart/form-data; boundary=x", strings.NewReader("--x--"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if form.Body.Close(); form.StatusCode != 507 {
+		t.Errorf("a form is answered %d", form.StatusCode)
+	}
 	if text := s.want(t, 507, http.MethodPost, "/v2/team/app/blobs/uploads/", ""); !strings.Contains(text, "no free space") {
 		t.Errorf("the answer is %s", text)
 	}
