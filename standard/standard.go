@@ -56,7 +56,7 @@ func newOCI(h module.Host[server.Given], c ociConfig) (server.Protocol, error) {
 		return server.Protocol{}, err
 	}
 	handler := oci.New(oci.Options{
-		Repositories: h.Given.Repositories, Passwords: h.Given.Passwords, Authorizer: guarded(h.Given), Realm: c.Realm, Logger: h.Logger,
+		Repositories: h.Given.Repositories, Objects: h.Given.Objects, Passwords: h.Given.Passwords, Authorizer: guarded(h.Given), Realm: c.Realm, Logger: h.Logger,
 		Tokens: token.New(key, h.Given.Now), Bearer: h.Given.Policy.PullsAnonymously(), ExternalURL: h.Given.ExternalURL,
 		Version: h.Given.Version,
 	})

@@ -19,6 +19,7 @@ import (
 // Options are what a Handler works with. Repositories, Passwords and Authorizer are needed.
 type Options struct {
 	Repositories *repository.Service
+	Objects      *object.Service // whose keys are titles of downloads; nil: none are
 	Passwords    auth.Passwords
 	Authorizer   auth.Authorizer
 	Tokens       *token.Service // the tokens of TokenPath; nil: there are none
