@@ -81,10 +81,10 @@ func (s *Service) Copy(ctx context.Context, req CopyRequest) (Copied, error) {
 		if req.Tags != nil {
 			v.Tags = *req.Tags
 		}
-		if sum != nil {
-			if of != from.ID {
-				return meta.Step{}, fault.ConditionalConflict.Detail("The source was overwritten while it was being copied")
-			}
+		switch {
+		case sum != nil && of != from.ID, sum == nil && req.Algorithm != 0 && req.Algorithm != v.Checksum.Algorithm:
+			return meta.Step{}, fault.ConditionalConflict.Detail("The source was overwritten while it was being copied")
+		case sum != nil:
 			v.Checksum = *sum
 		}
 		d, err := s.digestOf(ctx, r, from.Version)

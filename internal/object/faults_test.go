@@ -11,7 +11,6 @@ import (
 
 	"github.com/zot-artifact-store/zas/extent/extenttest"
 	"github.com/zot-artifact-store/zas/fault"
-	"github.com/zot-artifact-store/zas/internal/content"
 	"github.com/zot-artifact-store/zas/internal/object"
 	"github.com/zot-artifact-store/zas/meta"
 	"github.com/zot-artifact-store/zas/meta/metatest"
@@ -242,33 +241,28 @@ func TestEveryVerbIsTriedWithFaults(t *testing.T) {
 	}
 }
 
-// port makes a service of which the n-th call of one port fails, and says which call that was.
-type port func(b *bench, n int) (s *object.Service, fired func() string)
+// port makes a bench over the same engines of which the n-th call of one port fails, and says which call that was.
+type port func(b *bench, n int) (faulty *bench, fired func() string)
 
 // switched is a metadata store that becomes another one.
 type switched struct{ meta.Store }
 
 func ports() map[string]port {
 	return map[string]port{
-		"metadata": func(b *bench, n int) (*object.Service, func() string) {
+		"metadata": func(b *bench, n int) (*bench, func() string) {
 			sound := &switched{b.meta}
-			s := newBenchWith(b.t, sound, b.extents, content.Options{})
-			s.now = b.now
+			faulty := b.over(sound, b.extents)
 			f := metatest.Faulty(b.meta, n)
 			sound.Store = f // from here on: opening is tried elsewhere
-			return s.Service, f.Fired
+			return faulty, f.Fired
 		},
-		"extents": func(b *bench, n int) (*object.Service, func() string) {
+		"extents": func(b *bench, n int) (*bench, func() string) {
 			f := extenttest.Faulty(b.extents, n)
-			s := newBenchWith(b.t, b.meta, f, content.Options{})
-			s.now = b.now
-			return s.Service, f.Fired
+			return b.over(b.meta, f), f.Fired
 		},
-		"extents, after the fact": func(b *bench, n int) (*object.Service, func() string) {
+		"extents, after the fact": func(b *bench, n int) (*bench, func() string) {
 			f := extenttest.FaultyAfter(b.extents, n)
-			s := newBenchWith(b.t, b.meta, f, content.Options{})
-			s.now = b.now
-			return s.Service, f.Fired
+			return b.over(b.meta, f), f.Fired
 		},
 	}
 }
@@ -314,8 +308,8 @@ type attempt struct {
 func (a *attempt) fails(t *testing.T, n int) bool {
 	b := newBench(t)
 	at := a.prepare(b)
-	s, fired := a.open(b, n)
-	err := a.run(t.Context(), s, at)
+	faulty, fired := a.open(b, n)
+	err := a.run(t.Context(), faulty.Service, at)
 	what := fmt.Sprintf("call %d (%s)", n, fired())
 	switch {
 	case fired() == "" && err != nil:
@@ -347,11 +341,7 @@ func (a *attempt) fails(t *testing.T, n int) bool {
 }
 
 // reopened is the store as the next process finds it.
-func (b *bench) reopened() *bench {
-	next := newBenchWith(b.t, b.meta, b.extents, content.Options{})
-	next.now = b.now
-	return next
-}
+func (b *bench) reopened() *bench { return b.over(b.meta, b.extents) }
 
 // visible is all that clients can see, without what is made up.
 func (b *bench) visible() string {

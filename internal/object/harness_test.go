@@ -39,6 +39,7 @@ type bench struct {
 	extents extent.Store
 	content *content.Store
 	now     time.Time
+	options content.Options
 	*object.Service
 }
 
@@ -76,7 +77,7 @@ func newBenchOver(t testing.TB, m meta.Store, e extent.Store) *bench {
 }
 
 func newBenchWith(t testing.TB, m meta.Store, e extent.Store, o content.Options) *bench {
-	b := &bench{t: t, meta: m, extents: e, now: time.Unix(1_800_000_000, 0)}
+	b := &bench{t: t, meta: m, extents: e, now: time.Unix(1_800_000_000, 0), options: o}
 	clock := func() time.Time { return b.now }
 	o.InlineMax, o.SealSize, o.Now = inlineMax, 64<<10, clock
 	var err error
@@ -85,6 +86,13 @@ func newBenchWith(t testing.TB, m meta.Store, e extent.Store, o content.Options)
 	}
 	b.Service = object.New(b.content, object.Options{MinPart: minPart, Now: clock})
 	return b
+}
+
+// over is another process over these engines, at the same time.
+func (b *bench) over(m meta.Store, e extent.Store) *bench {
+	next := newBenchWith(b.t, m, e, b.options)
+	next.now = b.now
+	return next
 }
 
 // bucket makes a bucket of alice's.

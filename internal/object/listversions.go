@@ -3,6 +3,7 @@ package object
 import (
 	"context"
 	"iter"
+	"math"
 
 	"github.com/zot-artifact-store/zas/meta"
 )
@@ -56,7 +57,8 @@ func (*walk) tables() [3]meta.Table[Version] {
 	return [3]meta.Table[Version]{objects, markers, history}
 }
 
-// begin cuts off what lies before After and AfterID. Errors: fault.ArgumentInvalid.
+// begin cuts off what lies before After and AfterID. Of the key After itself, what is older than AfterID is told, the current version too:
+// it may have become that since AfterID was told, and went. Errors: fault.ArgumentInvalid.
 func (req *ListVersionsRequest) begin(ctx context.Context, r meta.Reader, row bucketRow) (*walk, error) {
 	w := &walk{ListVersionsRequest: req}
 	for i, t := range w.tables() {
@@ -65,34 +67,32 @@ func (req *ListVersionsRequest) begin(ctx context.Context, r meta.Reader, row bu
 	if req.AfterID == "" || req.After < req.Prefix || req.common(req.After) != "" {
 		return w, nil
 	}
-	order, found, err := req.orderAfter(ctx, r, row)
-	own := history.Prefix(req.Bucket, req.After)
-	if found {
-		own = history.After(own, req.Bucket, req.After, meta.U64(^order))
+	order, err := req.orderAfter(ctx, r, row)
+	if err != nil {
+		return nil, err
 	}
-	w.rest[earlier].From = own.From
+	own := history.Prefix(req.Bucket, req.After)
+	w.rest[earlier].From = history.After(own, req.Bucket, req.After, meta.U64(^order)).From
+	current, err := findCurrent(ctx, r, row, req.Bucket, req.After)
+	if current != nil && current.Order < order {
+		w.rest[0].From, w.rest[1].From = objects.Key(req.Bucket, req.After).Raw(), markers.Key(req.Bucket, req.After).Raw()
+	}
 	return w, err
 }
 
 // orderAfter is the order of the version AfterID. A null version that has gone leaves no trace of its order: then its key is told again.
-func (req *ListVersionsRequest) orderAfter(ctx context.Context, r meta.Reader, row bucketRow) (order uint64, found bool, err error) {
+func (req *ListVersionsRequest) orderAfter(ctx context.Context, r meta.Reader, row bucketRow) (uint64, error) {
 	if req.AfterID != NullVersion {
-		order, err := orderOf(req.AfterID)
-		return order, err == nil, err
+		return orderOf(req.AfterID)
 	}
-	current, err := findCurrent(ctx, r, row, req.Bucket, req.After)
-	if err != nil || current != nil && current.Null {
-		return orderOfSpot(current), current != nil, err
+	null, err := findCurrent(ctx, r, row, req.Bucket, req.After)
+	if err == nil && (null == nil || !null.Null) {
+		null, err = findEarlierNull(ctx, r, req.Bucket, req.After)
 	}
-	null, err := findEarlierNull(ctx, r, req.Bucket, req.After)
-	return orderOfSpot(null), null != nil, err
-}
-
-func orderOfSpot(s *spot) uint64 {
-	if s == nil {
-		return 0
+	if null == nil {
+		return math.MaxUint64, err
 	}
-	return s.Order
+	return null.Order, err
 }
 
 // run reads rows of the three tables side by side until the list has one item more than asked for, the rows end, or two keys in a row

@@ -233,6 +233,10 @@ func (g *glance) planCurrent(ctx context.Context, r meta.Reader, earlier int) er
 		if !g.due(g.agenda.current(g.key, v.Version)) {
 			return nil
 		}
+		if g.row.Versioning == Suspended && g.done.Versions+g.done.Markers > 0 {
+			g.more = true // the delete marker would take the place of a null version that goes already
+			return nil
+		}
 		expired, _, err := g.planDelete(ctx, r, g.place, g.nonce, g.how)
 		g.add(expired)
 		g.done.Objects++

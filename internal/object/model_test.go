@@ -1,12 +1,13 @@
 package object_test
 
 import (
-	"bytes"
 	"errors"
+	"fmt"
 	"io"
-	"maps"
+	"os"
 	"slices"
 	"testing"
+	"time"
 
 	diff "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -17,260 +18,247 @@ import (
 	"github.com/zot-artifact-store/zas/fault"
 	"github.com/zot-artifact-store/zas/internal/content"
 	"github.com/zot-artifact-store/zas/internal/object"
+	"github.com/zot-artifact-store/zas/internal/repository"
 	"github.com/zot-artifact-store/zas/internal/usage"
 	"github.com/zot-artifact-store/zas/meta"
+	"github.com/zot-artifact-store/zas/meta/metatest"
 )
 
-// model is what buckets hold, as plain maps, beside the store that has to agree.
-type model struct {
+// history is the store and the model side by side.
+type history struct {
 	*bench
-	buckets map[string]map[string]entry
-	open    []upload
+	world   *world
+	failing bool // calls of ports fail now and then
 }
 
-type entry struct {
-	bytes []byte
-	etag  string
-	kind  string // content type
+// step is one verb with drawn arguments.
+type step struct {
+	what   string
+	model  func(w *world) *fault.Code // the verb; where it returns a fault, what it did to w does not count
+	run    func(b *bench) error
+	then   func(w *world) error // compares the answer with what is there now; may be nil
+	bypass bool                 // the verb may pass over governance
+	free   bool                 // the model does not say what happens: only what must not
 }
 
-type upload struct {
-	ref  object.UploadRef
-	kind string
-	list map[int][]byte
-	tags map[int]string
-}
-
-// data draws bytes of an interesting size; some are drawn again, so that contents are shared.
-func (m *model) data(t *rapid.T) []byte {
-	size := rapid.SampledFrom([]int{0, 1, minPart, inlineMax, inlineMax + 1, 3 * inlineMax}).Draw(t, "size")
-	return bytesOf(rapid.Uint64Range(0, 3).Draw(t, "seed"), size)
-}
-
-func (m *model) key(t *rapid.T, name string) (bucket, key string) {
-	return rapid.SampledFrom([]string{"one", "two"}).Draw(t, name+" bucket"), rapid.SampledFrom([]string{"a", "a/b", "c"}).Draw(t, name+" key")
-}
-
-// condition draws a condition, and whether it holds.
-func (m *model) condition(t *rapid.T, bucket, key string) (object.WriteCondition, *fault.Code) {
-	now, there := m.buckets[bucket][key]
-	switch rapid.IntRange(0, 3).Draw(t, "condition") {
-	case 0:
-		if there {
-			return object.WriteCondition{Absent: true}, fault.PreconditionFailed
-		}
-		return object.WriteCondition{Absent: true}, nil
-	case 1:
-		if there {
-			return object.WriteCondition{Match: now.etag}, nil
-		}
-		return object.WriteCondition{Match: "x"}, fault.KeyNotFound
+// do takes the step, in the store and in the model. Where a call of a port failed, the store must be as before the step or as after it.
+func (h *history) do(t *rapid.T, s step) {
+	over, fired := h.bench, func() string { return "" }
+	if h.failing && rapid.IntRange(0, 1).Draw(t, "with a fault") == 1 {
+		port := rapid.SampledFrom([]string{"metadata", "metadata", "metadata", "extents", "extents, after the fact"}).Draw(t, "port")
+		over, fired = ports()[port](h.bench, rapid.IntRange(1, 40).Draw(t, "call"))
 	}
-	return object.WriteCondition{}, nil
-}
-
-// expect compares the outcome of a verb. It says whether the verb did what it is for.
-func (m *model) expect(t *rapid.T, err error, want *fault.Code) bool {
-	t.Helper()
+	after := h.world.clone()
+	want := s.model(after)
 	if want != nil {
-		if !errors.Is(err, want) {
-			t.Fatalf("got %v, want %s", err, want.Name())
-		}
-		return false
+		after = h.world.clone()
 	}
-	if err != nil {
-		t.Fatal(err)
+	err := s.run(over)
+	what := fmt.Sprintf("%s, %s", s.what, fired())
+	if over != h.bench {
+		h.bench = h.reopened()
 	}
-	return true
-}
-
-func (m *model) put(t *rapid.T) {
-	bucket, key := m.key(t, "put")
-	data := m.data(t)
-	req := putRequest(bucket, key, data)
-	req.Metadata.ContentType = rapid.SampledFrom([]string{"", "text/plain"}).Draw(t, "type")
-	var want *fault.Code
-	req.If, want = m.condition(t, bucket, key)
-	stored, err := m.Put(m.t.Context(), req)
-	if m.expect(t, err, want) {
-		m.buckets[bucket][key] = entry{data, stored.ETag(), req.Metadata.ContentType}
-	}
-}
-
-func (m *model) delete(t *rapid.T) {
-	bucket, key := m.key(t, "delete")
-	if _, err := m.Delete(m.t.Context(), object.DeleteRequest{By: alice, Bucket: bucket, Key: key}); err != nil {
-		t.Fatal(err)
-	}
-	delete(m.buckets[bucket], key)
-}
-
-func (m *model) deleteMany(t *rapid.T) {
-	bucket, first := m.key(t, "first")
-	_, second := m.key(t, "second")
-	results, err := m.DeleteMany(m.t.Context(), object.DeleteManyRequest{By: alice, Bucket: bucket, Keys: []object.DeleteKey{
-		{Key: first}, {Key: second}, {Key: first, VersionID: object.NullVersion}, {Key: second, VersionID: absentVersion},
-	}})
-	if err := allGone(results, err); err != nil {
-		t.Fatal(err)
-	}
-	delete(m.buckets[bucket], first)
-	delete(m.buckets[bucket], second)
-}
-
-func (m *model) copy(t *rapid.T) {
-	from, source := m.key(t, "source")
-	to, key := m.key(t, "destination")
-	req := object.CopyRequest{By: alice, Source: object.Source{Bucket: from, Key: source}, Bucket: to, Key: key}
-	copied, there := m.buckets[from][source]
-	var want *fault.Code
-	req.If, want = m.condition(t, to, key)
-	if rapid.Bool().Draw(t, "replace") {
-		req.Metadata = &object.Metadata{ContentType: "text/html"}
-		copied.kind = "text/html"
-	} else if from == to && source == key {
-		want = fault.CopyOntoItself
-	}
-	if rapid.IntRange(0, 3).Draw(t, "checksum") == 0 {
-		req.Algorithm = object.SHA1
-		if want == fault.CopyOntoItself {
-			want = m.holds(req.If, to, key)
-		}
-	}
-	if !there {
-		want = fault.KeyNotFound
-	}
-	_, err := m.Copy(m.t.Context(), req)
-	if m.expect(t, err, want) {
-		m.buckets[to][key] = copied
-	}
-}
-
-// holds is what a condition gives.
-func (m *model) holds(c object.WriteCondition, bucket, key string) *fault.Code {
-	now, there := m.buckets[bucket][key]
+	seen := h.observe(t)
+	h.guard(t, what, seen, s.bypass)
+	broken := errors.Is(err, metatest.ErrInjected) || errors.Is(err, extenttest.ErrInjected)
 	switch {
-	case c.Absent && there:
-		return fault.PreconditionFailed
-	case c.Match != "" && !there:
-		return fault.KeyNotFound
-	case c.Match != "" && c.Match != now.etag:
-		return fault.PreconditionFailed
+	case broken && fired() != "":
+		if d := disagree(h.world, seen); d != "" && !s.free {
+			h.agree(t, what, after, seen)
+		}
+	case want != nil && !errors.Is(err, want):
+		t.Fatalf("%s: got %v, want %s", what, err, want.Name())
+	case want == nil && err != nil:
+		t.Fatalf("%s: %v", what, err)
+	case !s.free:
+		h.agree(t, what, after, seen)
 	}
-	return nil
-}
-
-func (m *model) begin(t *rapid.T) {
-	bucket, key := m.key(t, "upload")
-	kind := rapid.SampledFrom([]string{"", "text/plain"}).Draw(t, "type")
-	ref, _ := m.upload(object.CreateUploadRequest{Bucket: bucket, Key: key, Metadata: object.Metadata{ContentType: kind}})
-	m.open = append(m.open, upload{ref, kind, map[int][]byte{}, map[int]string{}})
-}
-
-func (m *model) anOpen(t *rapid.T) int {
-	if len(m.open) == 0 {
-		t.Skip("no upload is open")
-	}
-	return rapid.IntRange(0, len(m.open)-1).Draw(t, "upload")
-}
-
-func (m *model) part(t *rapid.T) {
-	u := m.open[m.anOpen(t)]
-	number := rapid.SampledFrom([]int{1, 2, 3, 10_000}).Draw(t, "number")
-	data := m.data(t)
-	var part object.Part
-	var err error
-	from, source := m.key(t, "source")
-	if e, there := m.buckets[from][source]; there && rapid.Bool().Draw(t, "copied") {
-		data = e.bytes
-		part, _, err = m.PutPartCopy(m.t.Context(), object.PartCopyRequest{Upload: u.ref, Number: number, Source: object.Source{Bucket: from, Key: source}})
-	} else {
-		part, err = m.putPart(m.t.Context(), u.ref, number, data)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.list[number], u.tags[number] = data, part.ETag
-}
-
-func (m *model) complete(t *rapid.T) {
-	i := m.anOpen(t)
-	u := m.open[i]
-	var whole []byte
-	var list []object.CompletePart
-	var want *fault.Code
-	numbers := slices.Sorted(maps.Keys(u.list))
-	for n, number := range numbers {
-		whole = append(whole, u.list[number]...)
-		list = append(list, object.CompletePart{Number: number, ETag: u.tags[number]})
-		if n < len(numbers)-1 && len(u.list[number]) < minPart {
-			want = fault.EntityTooSmall
+	h.adopt(seen, after)
+	if err == nil && s.then != nil {
+		if err := s.then(h.world); err != nil {
+			t.Fatalf("%s: %v", what, err)
 		}
 	}
-	if len(list) == 0 {
-		want = fault.MalformedXML
-	}
-	req := completeRequest(u.ref, list)
-	c, refused := m.condition(t, u.ref.Bucket, u.ref.Key)
-	if req.If = c; refused != nil && want != fault.MalformedXML {
-		want = refused
-	}
-	stored, err := m.Complete(m.t.Context(), req)
-	if !m.expect(t, err, want) {
-		return
-	}
-	m.buckets[u.ref.Bucket][u.ref.Key] = entry{whole, stored.ETag(), u.kind}
-	m.open = slices.Delete(m.open, i, i+1)
 }
 
-func (m *model) abort(t *rapid.T) {
-	i := m.anOpen(t)
-	if err := m.Abort(m.t.Context(), object.AbortRequest{Upload: m.open[i].ref}); err != nil {
-		t.Fatal(err)
+func (h *history) agree(t *rapid.T, what string, want, seen *world) {
+	t.Helper()
+	if d := disagree(want, seen); d != "" {
+		t.Fatalf("%s: the store differs (-want +got):\n%s", what, d)
 	}
-	_, err := m.putPart(m.t.Context(), m.open[i].ref, 1, nil)
-	m.expect(t, err, fault.UploadNotFound)
-	m.open = slices.Delete(m.open, i, i+1)
 }
 
-// agree compares everything.
-func (m *model) agree(t *rapid.T) {
-	for bucket, keys := range m.buckets {
-		list, _, err := m.List(m.t.Context(), object.ListRequest{Bucket: bucket, Limit: 100})
+// disagree tells how worlds differ, but for ids that are not known yet.
+func disagree(want, got *world) string {
+	arranged := world{Buckets: want.Buckets}
+	rest := slices.Clone(want.Open)
+	for _, o := range got.Open {
+		at := slices.IndexFunc(rest, func(w *opened) bool { return w.is(o) })
+		if at < 0 {
+			break
+		}
+		arranged.Open = append(arranged.Open, rest[at])
+		rest = slices.Delete(rest, at, at+1)
+	}
+	arranged.Open = append(arranged.Open, rest...) // those of one key and one time are in any order
+	return diff.Diff(&arranged, got,
+		diff.Comparer(func(a, b ident) bool { return a == b || a == "" || b == "" }), diff.Transformer("listed", func(o opened) listed { return o.listed }))
+}
+
+// adopt makes what was seen the model, with what of uploads cannot be seen from the step: known, or just made.
+func (h *history) adopt(seen, after *world) {
+	known := map[ident]bool{}
+	for _, o := range h.world.Open {
+		known[o.ID] = true
+	}
+	for _, o := range seen.Open {
+		for _, w := range slices.Concat(h.world.Open, after.Open) {
+			if w.ID != o.ID && (known[o.ID] || !w.is(o)) {
+				continue
+			}
+			o.asked = w.asked
+			for n, data := range w.data {
+				if etagOf(data) == o.Parts[n] {
+					o.data[n] = data
+				}
+			}
+		}
+	}
+	h.world = seen
+}
+
+// guard fails when a version has gone, or has other bytes, that was protected before and still is, or when compliance has been weakened.
+// It knows nothing of the model.
+func (h *history) guard(t *rapid.T, what string, seen *world, bypass bool) {
+	t.Helper()
+	for bucket, b := range h.world.Buckets {
+		for key, list := range b.Keys {
+			for _, e := range list {
+				if !e.guarded(h.now, bypass) {
+					continue
+				}
+				at := slices.IndexFunc(seen.Buckets[bucket].Keys[key], func(o *edition) bool { return o.ID == e.ID })
+				if at < 0 {
+					t.Fatalf("%s: %s/%s lost the protected version %+v", what, bucket, key, *e)
+				}
+				now := seen.Buckets[bucket].Keys[key][at]
+				if now.Data != e.Data || now.Marker {
+					t.Fatalf("%s: the protected version %+v of %s/%s has other bytes", what, *e, bucket, key)
+				}
+				if e.Retention.Mode == object.Compliance && e.retained(h.now) &&
+					(now.Retention.Mode != object.Compliance || now.Retention.Until < e.Retention.Until) {
+					t.Fatalf("%s: the compliance of %s/%s was weakened from %+v to %+v", what, bucket, key, e.Retention, now.Retention)
+				}
+			}
+		}
+	}
+}
+
+// observe is the world as the store tells it.
+func (h *history) observe(t *rapid.T) *world {
+	t.Helper()
+	w := &world{Buckets: map[string]*vault{}}
+	for _, name := range modelBuckets() {
+		state, err := h.HeadBucket(h.t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := map[string]entry{}
+		b := &vault{state.Versioning, state.Lockable, state.Rule, map[string][]*edition{}}
+		w.Buckets[name] = b
+		list, _, err := h.ListVersions(h.t.Context(), object.ListVersionsRequest{ListRequest: object.ListRequest{Bucket: name, Limit: 1000}})
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, it := range list {
-			data, err := m.read(bucket, it.Name)
-			if err != nil {
-				t.Fatal(err)
+			e := editionOf(it.Version)
+			if !e.Marker {
+				data, err := h.readPart(object.GetRequest{Bucket: name, Key: it.Name, VersionID: e.address()})
+				if err != nil {
+					t.Fatalf("%s/%s %s is listed, and reading it: %v", name, it.Name, e.address(), err)
+				}
+				e.Data = string(data)
 			}
-			got[it.Name] = entry{data, it.Version.ETag(), it.Version.Metadata.ContentType}
-			found, err := m.Head(m.t.Context(), object.GetRequest{Bucket: bucket, Key: it.Name})
-			if err != nil || found.Identity.Content != digest.Of(data) {
-				t.Fatalf("%s/%s: %v, %v", bucket, it.Name, found.Identity, err)
+			if it.Latest != (len(b.Keys[it.Name]) == 0) {
+				t.Fatalf("%s/%s: version %d is latest: %v", name, it.Name, len(b.Keys[it.Name]), it.Latest)
+			}
+			b.Keys[it.Name] = append([]*edition{e}, b.Keys[it.Name]...)
+		}
+		w.Open = append(w.Open, h.uploads(t, name)...)
+	}
+	return w
+}
+
+func editionOf(v *object.Version) *edition {
+	e := &edition{
+		ID: ident(v.ID), Null: v.Null, Marker: v.Marker, ETag: v.ETag(), Kind: v.Metadata.ContentType, Tags: v.Tags,
+		Retention: v.Retention, Hold: v.Hold, Written: v.Modified, Superseded: v.Superseded,
+	}
+	if len(v.Tags) == 0 {
+		e.Tags = nil
+	}
+	return e
+}
+
+func (h *history) uploads(t *rapid.T, bucket string) (open []*opened) {
+	list, _, err := h.ListUploads(h.t.Context(), object.ListUploadsRequest{ListRequest: object.ListRequest{Bucket: bucket, Limit: 1000}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, it := range list {
+		o := &opened{listed: listed{bucket, it.Name, ident(it.Upload.ID), map[int]string{}}, data: map[int]string{}}
+		_, parts, _, err := h.ListParts(h.t.Context(), object.ListPartsRequest{Upload: o.ref(), Limit: 1000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range parts {
+			o.Parts[p.Number] = p.ETag
+		}
+		open = append(open, o)
+	}
+	return open
+}
+
+// sound checks every row, the digests, and that the events tell what the buckets hold.
+func (h *history) sound(t *rapid.T) {
+	ctx := h.t.Context()
+	if _, err := h.content.Settle(ctx); err != nil {
+		t.Fatal(err)
+	}
+	report, err := h.content.Check(ctx, true, h.References, repository.New(h.content, repository.Options{}).References)
+	if err != nil || len(report.Problems) > 0 {
+		t.Fatal(err, report.Problems)
+	}
+	if wrong := object.Misshapen(ctx, h.meta); wrong != nil {
+		t.Fatal(wrong)
+	}
+	h.agree(t, "after settling", h.world, h.observe(t))
+	sums := h.told(t)
+	for name, b := range h.world.Buckets {
+		var want usage.Usage
+		for key, list := range b.Keys {
+			for _, e := range list {
+				if e.Marker {
+					continue
+				}
+				want.Objects, want.Bytes = want.Objects+1, want.Bytes+int64(len(e.Data))
+				found, err := h.Head(ctx, object.GetRequest{Bucket: name, Key: key, VersionID: e.address()})
+				if err != nil || found.Identity.Content != digest.Of([]byte(e.Data)) {
+					t.Fatalf("%s/%s: %v, %v", name, key, found.Identity, err)
+				}
 			}
 		}
-		same := diff.Comparer(func(a, b entry) bool { return bytes.Equal(a.bytes, b.bytes) && a.etag == b.etag && a.kind == b.kind })
-		if d := diff.Diff(keys, got, same); d != "" {
-			t.Fatalf("%s differs (-want +got):\n%s", bucket, d)
+		if sums[name] != want {
+			t.Fatalf("events tell %v of %s, which holds %v", sums[name], name, want)
 		}
 	}
 }
 
-// sound checks every row, and that the events tell what the buckets hold.
-func (m *model) sound(t *rapid.T) {
-	if _, err := m.content.Settle(m.t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	report, err := m.content.Check(m.t.Context(), true, m.References)
-	if err != nil || len(report.Problems) > 0 {
-		t.Fatal(err, report.Problems)
-	}
+// told is what the events tell of the buckets.
+func (h *history) told(t *rapid.T) map[string]usage.Usage {
 	sums := map[string]usage.Usage{}
-	err = m.meta.View(m.t.Context(), func(r meta.Reader) error {
-		for row, err := range r.Scan(m.t.Context(), event.Outbox.After(meta.Position{})) {
+	err := h.meta.View(h.t.Context(), func(r meta.Reader) error {
+		clear(sums)
+		for row, err := range r.Scan(h.t.Context(), event.Outbox.After(meta.Position{})) {
 			if err != nil {
 				return err
 			}
@@ -286,40 +274,56 @@ func (m *model) sound(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for bucket, keys := range m.buckets {
-		want := usage.Usage{Objects: int64(len(keys))}
-		for _, e := range keys {
-			want.Bytes += int64(len(e.bytes))
-		}
-		if sums[bucket] != want {
-			t.Fatalf("events tell %v of %s, which holds %v", sums[bucket], bucket, want)
-		}
-	}
+	return sums
 }
 
-func TestBucketsAreMaps(t *testing.T) {
+// modelBuckets are the buckets of histories: one as it comes, one that begins with object lock.
+func modelBuckets() []string { return []string{"locked", "plain"} }
+
+// TestBucketsAreTheirModel runs random histories of all verbs against the model.
+func TestBucketsAreTheirModel(t *testing.T) { onHistories(t, false) }
+
+// TestBucketsAreTheirModelThroughFaults runs histories of which calls at the ports fail, so that processes end amid a verb.
+func TestBucketsAreTheirModelThroughFaults(t *testing.T) { onHistories(t, true) }
+
+func onHistories(t *testing.T, failing bool) {
 	for name, open := range engines(t) {
-		t.Run("on "+name, func(t *testing.T) { bucketsAreMaps(t, open) })
+		t.Run("on "+name, func(t *testing.T) {
+			for range nightly(1, 100) {
+				rapid.Check(t, func(rt *rapid.T) { oneHistory(t, rt, open(), failing) })
+			}
+		})
 	}
 }
 
-func bucketsAreMaps(t *testing.T, open func() meta.Store) {
-	rapid.Check(t, func(rt *rapid.T) {
-		store := open()
-		if c, ok := store.(io.Closer); ok {
-			defer c.Close()
-		}
-		m := &model{bench: newBenchWith(t, store, extenttest.NewMemory(), content.Options{HashNow: 1 << 11}), buckets: map[string]map[string]entry{}}
-		for _, name := range []string{"one", "two"} {
-			m.bucket(name)
-			m.buckets[name] = map[string]entry{}
-		}
-		rt.Repeat(map[string]func(*rapid.T){
-			"put": m.put, "delete": m.delete, "delete many": m.deleteMany, "copy": m.copy,
-			"begin": m.begin, "part": m.part, "complete": m.complete, "abort": m.abort,
-			"settle": m.sound, "": func(*rapid.T) {},
-		})
-		m.sound(rt)
-		m.agree(rt)
-	})
+// nightly is how often a test does what chance decides.
+func nightly(short, long int) int {
+	if os.Getenv("ZAS_NIGHTLY") != "" {
+		return long
+	}
+	return short
+}
+
+func oneHistory(t *testing.T, rt *rapid.T, store meta.Store, failing bool) {
+	if c, ok := store.(io.Closer); ok {
+		defer c.Close()
+	}
+	h := &history{bench: newBenchWith(t, store, extenttest.NewMemory(), content.Options{HashNow: 1 << 11}), failing: failing}
+	h.bucket("plain")
+	if err := h.CreateBucket(t.Context(), object.CreateBucketRequest{By: alice, Bucket: "locked", Lockable: true}); err != nil {
+		t.Fatal(err)
+	}
+	h.world = h.observe(rt)
+	rt.Repeat(h.verbs())
+	h.failing = false
+	h.sound(rt)
+}
+
+// passTime lets time pass, and the collector do what is due then.
+func (h *history) passTime(t *rapid.T) {
+	h.now = h.now.Add(rapid.SampledFrom([]time.Duration{time.Second, time.Hour, 24 * time.Hour, 72 * time.Hour}).Draw(t, "time"))
+	h.do(t, step{what: "collection", model: func(*world) *fault.Code { return nil }, run: func(b *bench) error {
+		_, err := b.content.Settle(b.t.Context())
+		return err
+	}})
 }
