@@ -70,6 +70,10 @@ var (
 		"the request is not valid", "correct what the message names")
 	ArgumentInvalid = define("invalid-argument", Invalid, Never,
 		"an argument is not valid", "correct the argument that the message names")
+	BodyMissing = define("body-missing", Invalid, Never,
+		"the request has no body", "send the document that the operation needs")
+	HeaderTooLarge = define("header-too-large", Invalid, Never,
+		"the headers of the request are larger than 8 KiB", "send less metadata, or shorter values")
 	MalformedXML = define("malformed-xml", Invalid, Never,
 		"the XML of the body is malformed or not of the expected form", "compare the body with the S3 API reference")
 	MalformedJSON = define("malformed-json", Invalid, Never,

@@ -71,12 +71,12 @@ type RetentionRequest struct {
 // Errors: those of Head; fault.LockMissing, fault.ArgumentInvalid for a time in the past, fault.ObjectLocked.
 func (s *Service) PutRetention(ctx context.Context, req RetentionRequest) error {
 	now := s.o.Now()
+	if err := req.Retention.check(now); err != nil {
+		return err
+	}
 	_, err := s.amend(ctx, req.By, req.Version, func(v *Version, row bucketRow) error {
 		if !row.Lockable {
 			return fault.LockMissing
-		}
-		if err := req.Retention.check(now); err != nil {
-			return err
 		}
 		if err := v.Retention.change(req.Retention, removal{at: now, bypass: req.Bypass}); err != nil {
 			return err

@@ -238,7 +238,7 @@ func (s *Service) deleteBucket(ctx context.Context, req DeleteBucketRequest) err
 		if err != nil {
 			return meta.Step{}, err
 		}
-		if err := noObjects(ctx, r, req.Bucket); err != nil {
+		if err := noObjects(ctx, r, req.Bucket, row); err != nil {
 			return meta.Step{}, err
 		}
 		closed, err := repository.PlanClose(ctx, s.content, r, req.Bucket)
@@ -249,7 +249,7 @@ func (s *Service) deleteBucket(ctx context.Context, req DeleteBucketRequest) err
 		locks := meta.LockSet{}.Write(bucket, own, set).
 			Guard(objects.Guard(req.Bucket), markers.Guard(req.Bucket), history.Guard(req.Bucket), uploads.Guard(req.Bucket))
 		remove := meta.Step{Locks: locks, Do: func(ctx context.Context, tx meta.Tx) error {
-			if err := noObjects(ctx, tx, req.Bucket); err != nil {
+			if err := noObjects(ctx, tx, req.Bucket, row); err != nil {
 				return err
 			}
 			return errors.Join(tx.Delete(bucket), tx.Delete(own), tx.Delete(set), event.Record(tx, event.Event{
@@ -261,21 +261,17 @@ func (s *Service) deleteBucket(ctx context.Context, req DeleteBucketRequest) err
 }
 
 // noObjects reports fault.BucketNotEmpty while the bucket has keys, else errUploads while it has uploads.
-func noObjects(ctx context.Context, r meta.Reader, bucket string) error {
-	const allVersions = " You must delete all versions in the bucket."
-	for _, one := range []struct {
-		rows meta.Range
-		text string
-	}{
-		{objects.Prefix(bucket), ""},
-		{markers.Prefix(bucket), allVersions},
-		{history.Prefix(bucket), allVersions},
-	} {
-		switch some, err := meta.Any(ctx, r, one.rows); {
+func noObjects(ctx context.Context, r meta.Reader, bucket string, row bucketRow) error {
+	text := "The bucket you tried to delete is not empty."
+	if row.Versioning != Unversioned {
+		text += " You must delete all versions in the bucket."
+	}
+	for _, rows := range []meta.Range{objects.Prefix(bucket), markers.Prefix(bucket), history.Prefix(bucket)} {
+		switch some, err := meta.Any(ctx, r, rows); {
 		case err != nil:
 			return err
 		case some:
-			return fault.BucketNotEmpty.Detail("The bucket you tried to delete is not empty.%s", one.text)
+			return fault.BucketNotEmpty.Detail("%s", text)
 		}
 	}
 	some, err := meta.Any(ctx, r, uploads.Prefix(bucket))

@@ -3,6 +3,7 @@ package object
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"hash"
 	"strconv"
 	"strings"
@@ -137,7 +138,8 @@ func (in Integrity) hashes(keep Algorithm) content.Hashes {
 // verify compares what was stated with what was received. It is for content.IngestRequest.
 func (in Integrity) verify(sums content.Sums) error {
 	if in.SHA256 != nil && string(in.SHA256) != string(sums.Get(content.SHA256)) {
-		return fault.PayloadHashMismatch
+		return fault.Tell(fault.PayloadHashMismatch, fault.Fact{Name: "ClientComputedContentSHA256", Value: hex.EncodeToString(in.SHA256)},
+			fault.Fact{Name: "S3ComputedContentSHA256", Value: hex.EncodeToString(sums.Get(content.SHA256))})
 	}
 	var sum []byte
 	if in.Algorithm != 0 {
@@ -149,7 +151,9 @@ func (in Integrity) verify(sums content.Sums) error {
 // compare is verify with the sums at hand.
 func (in Integrity) compare(md5, sum []byte) error {
 	if in.MD5 != nil && string(in.MD5) != string(md5) {
-		return fault.ChecksumMismatch.Detail("The Content-MD5 you specified did not match what we received.")
+		return fault.Tell(fault.ChecksumMismatch.Detail("The Content-MD5 you specified did not match what we received."),
+			fault.Fact{Name: "CalculatedDigest", Value: base64.StdEncoding.EncodeToString(md5)},
+			fault.Fact{Name: "ExpectedDigest", Value: hex.EncodeToString(in.MD5)})
 	}
 	want := in.Sum
 	if in.Trailer != nil {

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -15,7 +16,8 @@ import (
 // getObjectAttributes is GetObjectAttributes.
 type getObjectAttributes struct {
 	object.AttributesRequest
-	wanted map[string]bool
+	wanted  map[string]bool
+	invalid error // what is wrong with the attributes: told where the bucket is there
 }
 
 // The attributes that can be asked for.
@@ -36,12 +38,12 @@ func parseGetObjectAttributes(rq *request) (operation, error) {
 			case attributeETag, attributeChecksum, attributeParts, attributeClass, attributeSize:
 				op.wanted[name] = true
 			default:
-				return nil, badArgument("x-amz-object-attributes", name, "Invalid attribute name specified.")
+				op.invalid = badArgument("x-amz-object-attributes", name, "Invalid attribute name specified.")
 			}
 		}
 	}
-	if len(op.wanted) == 0 {
-		return nil, fault.BadRequest.Detail("The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty")
+	if len(op.wanted) == 0 && op.invalid == nil {
+		op.invalid = fault.BadRequest.Detail("The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty")
 	}
 	var err error
 	if op.VersionRef, err = rq.versionRef(); err != nil {
@@ -81,6 +83,10 @@ func (op *getObjectAttributes) needs() []need {
 }
 
 func (op *getObjectAttributes) serve(ctx context.Context, c *call) error {
+	if op.invalid != nil {
+		_, err := c.o.Objects.HeadBucket(ctx, op.Bucket)
+		return cmp.Or(err, op.invalid)
+	}
 	a, err := c.o.Objects.Attributes(ctx, op.AttributesRequest)
 	var marker *object.MarkerError
 	if errors.As(err, &marker) { // a delete marker has no attributes, also where it is named

@@ -46,6 +46,8 @@ var answers = map[*fault.Code]answer{
 
 	fault.BadRequest:               {"InvalidRequest", 400, ""},
 	fault.ArgumentInvalid:          {"InvalidArgument", 400, ""},
+	fault.BodyMissing:              {"MissingRequestBodyError", 400, "Request Body is empty"},
+	fault.HeaderTooLarge:           {"RequestHeaderSectionTooLarge", 400, "Your request header section exceeds the maximum allowed size."},
 	fault.MalformedXML:             {"MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema."},
 	fault.MalformedJSON:            {"InvalidRequest", 400, ""},
 	fault.FormMalformed:            {"MalformedPOSTRequest", 400, "The body of your POST request is not well-formed multipart/form-data."},
@@ -93,7 +95,7 @@ var answers = map[*fault.Code]answer{
 	fault.TagsNotFound:       {"NoSuchTagSet", 404, "The TagSet does not exist."},
 	fault.ObjectLocked:       {"AccessDenied", 403, "Access Denied because object protected by object lock."},
 	fault.LockMissing:        {"InvalidRequest", 400, "Bucket is missing Object Lock Configuration"},
-	fault.LockNotFound:       {"ObjectLockConfigurationNotFoundError", 404, "Object Lock configuration does not exist for this bucket"},
+	fault.LockNotFound:       {"ObjectLockConfigurationNotFoundError", 404, "Object Lock configuration does not exist for this bucket."},
 	fault.RetentionNotFound:  {"NoSuchObjectLockConfiguration", 404, "The specified object does not have a ObjectLock configuration."},
 	fault.BucketStateInvalid: {"InvalidBucketState", 409, "The request is not valid with the current state of the bucket."},
 	fault.CopyOntoItself: {"InvalidRequest", 400, "This copy request is illegal because it is trying to copy an object to itself without changing " +

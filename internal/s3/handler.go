@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/zot-artifact-store/zas/auth"
@@ -113,6 +114,9 @@ func (c *call) serve() error {
 	if c.r.Method == http.MethodOptions {
 		return c.preflight()
 	}
+	if err := c.checkHeader(); err != nil {
+		return err
+	}
 	if err := c.authenticate(); err != nil {
 		_, _ = c.parse() // for the operation's name in log and metrics
 		return err
@@ -125,12 +129,45 @@ func (c *call) serve() error {
 	case err != nil:
 		return err
 	}
+	if err := c.checkBody(op); err != nil {
+		return err
+	}
 	if needs := op.needs(); len(needs) > 0 { // else it does so by itself, once it knows who asks for what
 		if err := c.admit(ctx, needs); err != nil {
 			return c.conceal(ctx, err)
 		}
 	}
 	return c.conceal(ctx, op.serve(ctx, c))
+}
+
+// checkBody refuses chunks for a body that is no object's (S3 API, "Authenticating Requests", section "Transferring Payload in Multiple
+// Chunks"). Errors: fault.BadRequest.
+func (c *call) checkBody(op operation) error {
+	switch op.(type) {
+	case *putObject, *uploadPart:
+	default:
+		if strings.HasPrefix(c.body.Payload(), "STREAMING-") {
+			return fault.BadRequest.Detail("The value of x-amz-content-sha256 header is invalid.")
+		}
+	}
+	return nil
+}
+
+// maxHeader is S3's limit on the headers of a request, in bytes (S3 API, "PutObject").
+const maxHeader = 8 << 10
+
+// checkHeader refuses headers that are larger than S3 takes. Errors: fault.HeaderTooLarge.
+func (c *call) checkHeader() error {
+	size := 0
+	for name, values := range c.r.Header {
+		for _, value := range values {
+			size += len(name) + len(": \r\n") + len(value)
+		}
+	}
+	if size > maxHeader {
+		return fault.Tell(fault.HeaderTooLarge, fault.Fact{Name: "MaxSizeAllowed", Value: strconv.Itoa(maxHeader)})
+	}
+	return nil
 }
 
 // admit is what comes before doing what is asked for: the rights, then the bucket's owner, who is told to nobody without them.

@@ -100,7 +100,7 @@ func (doc *lockDocument) rule() (rule object.LockRule, err error) {
 			continue
 		}
 		if *one.from <= 0 {
-			return rule, fault.ArgumentInvalid.Detail("Default retention period must be a positive integer value")
+			return rule, fault.ArgumentInvalid.Detail("Default retention period must be a positive integer value.")
 		}
 		*one.to = *one.from
 	}
@@ -109,6 +109,9 @@ func (doc *lockDocument) rule() (rule object.LockRule, err error) {
 
 func (op *putObjectLockConfiguration) serve(ctx context.Context, c *call) error {
 	var doc lockDocument
+	if err := c.wantBody(ctx, op.bucket); err != nil {
+		return err
+	}
 	if err := c.readVerified(op.integrity, op.trailer, "ObjectLockConfiguration", &doc); err != nil {
 		return err
 	}
@@ -195,6 +198,9 @@ func (doc *retentionDocument) retention() (r object.Retention, err error) {
 
 func (op *putObjectRetention) serve(ctx context.Context, c *call) error {
 	var doc retentionDocument
+	if err := c.wantBucket(ctx, op.Version.Bucket); err != nil {
+		return err
+	}
 	if err := c.readVerified(op.integrity, op.trailer, "Retention", &doc); err != nil {
 		return err
 	}
@@ -260,10 +266,8 @@ func (op *putObjectLegalHold) needs() []need {
 
 func (op *putObjectLegalHold) serve(ctx context.Context, c *call) error {
 	var doc struct{ Status string }
-	if c.body.Length() == 0 { // what is there is asked first, what is said of it then
-		if _, err := c.o.Objects.HeadBucket(ctx, op.Version.Bucket); err != nil {
-			return err
-		}
+	if err := c.wantBucket(ctx, op.Version.Bucket); err != nil {
+		return err
 	}
 	if err := c.readVerified(op.integrity, op.trailer, "LegalHold", &doc); err != nil {
 		return err

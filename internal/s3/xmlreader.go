@@ -2,6 +2,7 @@ package s3
 
 import (
 	"bytes"
+	"context"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -126,4 +127,22 @@ func (c *call) readVerified(in object.Integrity, trailer, root string, v any) er
 		return err
 	}
 	return check.Verify()
+}
+
+// wantBucket has a request without the body that it needs refused for its bucket first, where that is not there. Errors: fault.BucketNotFound.
+func (c *call) wantBucket(ctx context.Context, bucket string) error {
+	if c.body.Length() != 0 {
+		return nil
+	}
+	_, err := c.o.Objects.HeadBucket(ctx, bucket)
+	return err
+}
+
+// wantBody is wantBucket for operations whose body S3 asks for by a code of its own. Errors: fault.BucketNotFound, fault.BodyMissing.
+func (c *call) wantBody(ctx context.Context, bucket string) error {
+	err := c.wantBucket(ctx, bucket)
+	if err == nil && c.body.Length() == 0 {
+		err = fault.BodyMissing
+	}
+	return err
 }
