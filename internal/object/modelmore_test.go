@@ -30,7 +30,13 @@ func (h *history) drawVersion(t *rapid.T) object.VersionRef {
 // amend is the step that changes a version in place; change says why it may not.
 func (h *history) amend(t *rapid.T, ref object.VersionRef, s step, change func(b *vault, e *edition) *fault.Code) {
 	s.what = fmt.Sprintf("%s of %+v", s.what, ref)
+	before := s.model // what is refused without a look at the store
 	s.model = func(w *world) *fault.Code {
+		if before != nil {
+			if code := before(w); code != nil {
+				return code
+			}
+		}
 		b := w.Buckets[ref.Bucket]
 		e, code := b.find(ref.Key, ref.VersionID)
 		if code != nil {
@@ -58,14 +64,18 @@ func (h *history) drawRetention(t *rapid.T) {
 		req.Retention = h.drawRetentionOf(t)
 	}
 	s := step{what: "retention", bypass: req.Bypass, run: func(b *bench) error { return b.PutRetention(b.t.Context(), req) }}
+	s.model = func(*world) *fault.Code {
+		if req.Retention.Mode != object.Unlocked && req.Retention.Until <= h.now.UnixNano() {
+			return fault.ArgumentInvalid
+		}
+		return nil
+	}
 	h.amend(t, req.Version, s, func(b *vault, e *edition) *fault.Code {
 		was, next := e.Retention, req.Retention
 		e.Retention = next
 		switch {
 		case !b.Lockable:
 			return fault.LockMissing
-		case next.Mode != object.Unlocked && next.Until <= h.now.UnixNano():
-			return fault.ArgumentInvalid
 		case was.Mode == object.Unlocked, was.Until <= h.now.UnixNano():
 			return nil
 		case was.Mode == object.Compliance && next.Mode == object.Compliance && next.Until >= was.Until:
