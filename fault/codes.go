@@ -192,6 +192,8 @@ var (
 		"a bucket cannot be created with access control lists", "leave the list out, or send private")
 	EncryptionNotFound = define("encryption-not-found", NotFound, Never,
 		"the bucket has no encryption configuration: what is stored is not encrypted", "encrypt the volume, or the content before it is sent")
+	WebsiteNotFound = define("website-not-found", NotFound, Never,
+		"the bucket has no website configuration", "static websites are not served here")
 	PolicyNotFound = define("policy-not-found", NotFound, Never,
 		"the bucket has no policy", "rights are given by the server's authorization")
 	LifecycleNotFound = define("lifecycle-not-found", NotFound, Never,

@@ -55,7 +55,7 @@ func (l LockRule) check() error {
 	case l.Days < 0 || l.Years < 0:
 		return fault.ArgumentInvalid.Detail("Default retention period must be a positive integer value")
 	case l.Days > maxLockDays || l.Years > maxLockYears:
-		return fault.ArgumentInvalid.Detail("Default retention period too large")
+		return fault.ArgumentInvalid.Detail("Default retention period too large.")
 	}
 	return nil
 }

@@ -29,6 +29,11 @@ func (rq *request) copySource() (object.Source, error) {
 	if err != nil {
 		return src, badArgument("x-amz-copy-source", rq.header.Get("X-Amz-Copy-Source"), "Invalid copy source encoding")
 	}
+	if path, id, found := strings.Cut(decoded, "?versionId="); found { // clients encode all of it
+		if decoded, src.VersionID = path, id; id == "" {
+			return src, errEmptyVersion()
+		}
+	}
 	src.Bucket, src.Key, _ = strings.Cut(decoded, "/")
 	if object.CheckBucketName(src.Bucket) != nil {
 		return src, badArgument("x-amz-copy-source", decoded, "Invalid copy source bucket name")
@@ -135,7 +140,7 @@ func parseUploadPartCopy(rq *request) (operation, error) {
 		return nil, err
 	}
 	if op.Source, err = rq.copySource(); err != nil {
-		return nil, err
+		return nil, sourceError{err}
 	}
 	if value := rq.header.Get(sourcePrefix + "Range"); value != "" {
 		if op.Range, err = parseCopyRange(value); err != nil {

@@ -19,6 +19,8 @@
 //   - A copy has the ETag, the parts and the checksum of its source, also where that was uploaded in parts: no byte is read.
 //   - In listings, a marker that lies inside of a common prefix leaves that prefix behind: items are those greater than the marker.
 //   - Several ranges, and ranges that are none, give the whole object. HEAD honours Range and If-Range as GET does.
+//   - x-amz-storage-class is told for STANDARD too, where S3 leaves it out: there is no other class, and the header says what its absence says.
+//   - In x-amz-copy-source an encoded `?versionId=` is what it is without encoding: clients encode the whole.
 //   - Checksums are told with whole objects only, and only where x-amz-checksum-mode asks for them.
 //   - GET of an object carries Content-Security-Policy: sandbox and X-Content-Type-Options: nosniff.
 //   - A form (POST Object) is PutObject with fields for headers: each field of those headers that PutObject has, but no copy source, no

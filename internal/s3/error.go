@@ -111,6 +111,7 @@ var answers = map[*fault.Code]answer{
 	fault.BucketACLInvalid: {"InvalidBucketAclWithObjectOwnership", 400,
 		"Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"},
 	fault.EncryptionNotFound: {"ServerSideEncryptionConfigurationNotFoundError", 404, "The server side encryption configuration was not found"},
+	fault.WebsiteNotFound:    {"NoSuchWebsiteConfiguration", 404, "The specified bucket does not have a website configuration"},
 	fault.PolicyNotFound:     {"NoSuchBucketPolicy", 404, "The bucket policy does not exist."},
 	fault.LifecycleNotFound:  {"NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist"},
 
@@ -159,6 +160,10 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 		h["Content-Range"] = []string{"bytes */" + size}
 	}
 	setMarker(h, err)
+	var allow allowError
+	if errors.As(err, &allow) {
+		h["Allow"] = []string{allow.methods}
+	}
 	if a.status == http.StatusServiceUnavailable {
 		h["Retry-After"] = []string{"1"}
 	}
@@ -189,7 +194,7 @@ func (d *document) subject(f *fault.Error) {
 	switch f.Code {
 	case fault.BucketNotFound, fault.BucketNameInvalid, fault.BucketExists, fault.BucketOwned, fault.BucketNotEmpty,
 		fault.TagsNotFound, fault.CORSNotFound, fault.PublicAccessBlockNotFound, fault.OwnershipNotFound, fault.EncryptionNotFound,
-		fault.PolicyNotFound, fault.LifecycleNotFound:
+		fault.PolicyNotFound, fault.LifecycleNotFound, fault.WebsiteNotFound:
 		name = "BucketName"
 	case fault.KeyNotFound, fault.VersionNotFound:
 		name = "Key"

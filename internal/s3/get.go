@@ -176,6 +176,7 @@ func (op *getObject) setHeaders(h http.Header, found *object.Found) {
 	setVersion(h, found.VersionID)
 	setMarks(h, &found.Version)
 	h["Accept-Ranges"] = []string{"bytes"}
+	h["X-Amz-Storage-Class"] = []string{"STANDARD"}
 	if op.Part > 0 && found.PartCount > 0 {
 		h["X-Amz-Mp-Parts-Count"] = []string{strconv.Itoa(found.PartCount)}
 	}

@@ -124,16 +124,19 @@ func (c *call) serve() error {
 	ctx := c.r.Context()
 	op, err := c.parse()
 	switch {
-	case err != nil && c.by.Anonymous():
-		return fault.CredentialsMissing
+	case err != nil && c.by.Anonymous() && !isOutline(err):
+		return c.refuseStranger(op)
 	case err != nil:
-		return err
+		return c.bucketFirst(ctx, err)
 	}
 	if err := c.checkBody(op); err != nil {
 		return err
 	}
 	if needs := op.needs(); len(needs) > 0 { // else it does so by itself, once it knows who asks for what
 		if err := c.admit(ctx, needs); err != nil {
+			if c.by.Anonymous() && (errors.Is(err, fault.AccessDenied) || errors.Is(err, fault.CredentialsMissing)) {
+				return c.refuseStranger(op)
+			}
 			return c.conceal(ctx, err)
 		}
 	}

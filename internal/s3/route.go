@@ -116,7 +116,7 @@ var routes = map[route]parser{
 // taken for a plain read or write.
 var (
 	selectors = set("acl", "attributes", "cors", "delete", "encryption", "legal-hold", "lifecycle", "list-type", "location", "object-lock", "ownershipControls",
-		"policy", "policyStatus", "publicAccessBlock", "retention", "tagging", "uploadId", "uploads", "versioning", "versions")
+		"policy", "policyStatus", "publicAccessBlock", "retention", "tagging", "uploadId", "uploads", "versioning", "versions", "website")
 
 	parameters = set("bucket-region", "continuation-token", "delimiter", "encoding-type", "fetch-owner", "key-marker", "marker",
 		"max-buckets", "max-keys", "max-parts", "max-uploads", "part-number-marker", "partNumber", "prefix", "response-cache-control",
@@ -125,7 +125,7 @@ var (
 
 	absent = set("abac", "accelerate", "analytics", "annotation", "append", "intelligent-tiering", "inventory", "logging",
 		"metadataAnnotationTable", "metadataConfiguration", "metadataInventoryTable", "metadataJournalTable", "metadataTable", "metrics", "notification",
-		"renameObject", "replication", "requestPayment", "restore", "select", "select-type", "session", "torrent", "website")
+		"renameObject", "replication", "requestPayment", "restore", "select", "select-type", "session", "torrent")
 )
 
 func set(names ...string) map[string]bool {
@@ -146,6 +146,9 @@ func parse(rq *request) (operation, error) {
 		if err := object.CheckKey(rq.key); err != nil {
 			return nil, err
 		}
+	}
+	if err := rq.checkOutline(); err != nil {
+		return nil, err
 	}
 	sub, err := rq.sub()
 	if err != nil {
@@ -176,8 +179,8 @@ func parse(rq *request) (operation, error) {
 			return nil, err
 		}
 		return op, nil
-	case rq.method == http.MethodPost && sub == "":
-		return nil, fault.NotImplemented
+	case rq.method == http.MethodPost && sub == "": // nothing at all is posted to a key
+		return nil, outlineError{rq.notAllowed("SERVICE")}
 	}
 	return nil, fault.MethodNotAllowed
 }

@@ -62,6 +62,10 @@ var bucketSettings = map[string]setting{
 		get: verb{"GetBucketEncryption", "s3:GetEncryptionConfiguration"}, put: verb{"PutBucketEncryption", "s3:PutEncryptionConfiguration"},
 		remove: verb{"DeleteBucketEncryption", "s3:PutEncryptionConfiguration"}, tell: none(fault.EncryptionNotFound),
 	},
+	"website": {
+		get: verb{"GetBucketWebsite", "s3:GetBucketWebsite"}, put: verb{"PutBucketWebsite", "s3:PutBucketWebsite"},
+		remove: verb{"DeleteBucketWebsite", "s3:DeleteBucketWebsite"}, tell: none(fault.WebsiteNotFound),
+	},
 	"policy": {
 		get: verb{"GetBucketPolicy", "s3:GetBucketPolicy"}, put: verb{"PutBucketPolicy", "s3:PutBucketPolicy"},
 		remove: verb{"DeleteBucketPolicy", "s3:DeleteBucketPolicy"}, tell: none(fault.PolicyNotFound),
