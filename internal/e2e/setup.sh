@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the programs that the end-to-end tests start: crane, oras, regctl and the OCI conformance suite (Go) into .build/bin,
+# Installs the programs that the end-to-end tests start: crane, oras, regctl, versitygw and the OCI conformance suite (Go) into .build/bin,
 # S3 clients (PyPI) into .build/venv, skopeo, buildah and podman from Debian where they are missing. With ZAS_NIGHTLY also helm and cosign.
 # What is there already, built from the same pins, is left alone.
 set -eu
@@ -99,6 +99,7 @@ tool conformance github.com/opencontainers/distribution-spec/conformance
 tool crane github.com/google/go-containerregistry/cmd/crane
 tool oras oras.land/oras/cmd/oras
 tool regctl github.com/regclient/regclient/cmd/regctl
+tool versitygw github.com/versity/versitygw/cmd/versitygw
 if [ -n "${ZAS_NIGHTLY:-}" ]; then # these take long to build
 	tool helm helm.sh/helm/v3/cmd/helm
 	tool cosign github.com/sigstore/cosign/v3/cmd/cosign
