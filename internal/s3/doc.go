@@ -17,6 +17,7 @@
 //   - PUT takes If-None-Match: * and If-Match. Of writers that race one gets 200, the others 412; S3 may answer 409 to some of them.
 //   - An upload that names no checksum algorithm gets CRC64NVME, and takes parts with a checksum of any algorithm, which is verified and not kept.
 //   - A copy has the ETag, the parts and the checksum of its source, also where that was uploaded in parts: no byte is read.
+//     S3 gives a copy made in one request the MD5 of the whole as its ETag, for which it reads up to 5 GB.
 //   - In listings, a marker that lies inside of a common prefix leaves that prefix behind: items are those greater than the marker.
 //   - Several ranges, and ranges that are none, give the whole object. HEAD honours Range and If-Range as GET does.
 //   - x-amz-storage-class is told for STANDARD too, where S3 leaves it out: there is no other class, and the header says what its absence says.
