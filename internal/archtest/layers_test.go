@@ -66,6 +66,7 @@ func users() map[string][]string {
 		"github.com/cespare/xxhash/v2":         {"internal/content"},
 		"github.com/zeebo/xxh3":                {"internal/content"},
 		"github.com/minio/crc64nvme":           {"internal/content", "internal/object"},
+		"github.com/anishathalye/porcupine":    {"internal/object"},
 	}
 }
 

@@ -69,15 +69,7 @@ func (o *opened) ref() object.UploadRef {
 func (w *world) clone() *world {
 	c := &world{Buckets: map[string]*vault{}}
 	for name, b := range w.Buckets {
-		own := *b
-		own.Keys = map[string][]*edition{}
-		for key, list := range b.Keys {
-			for _, e := range list {
-				v := *e
-				own.Keys[key] = append(own.Keys[key], &v)
-			}
-		}
-		c.Buckets[name] = &own
+		c.Buckets[name] = b.clone()
 	}
 	for _, o := range w.Open {
 		own := *o
@@ -85,6 +77,18 @@ func (w *world) clone() *world {
 		c.Open = append(c.Open, &own)
 	}
 	return c
+}
+
+func (b *vault) clone() *vault {
+	c := *b
+	c.Keys = map[string][]*edition{}
+	for key, list := range b.Keys {
+		for _, e := range list {
+			v := *e
+			c.Keys[key] = append(c.Keys[key], &v)
+		}
+	}
+	return &c
 }
 
 // current is the newest version; nil when the key has none.
