@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zot-artifact-store/zas/artifact"
 	"github.com/zot-artifact-store/zas/digest"
-	"github.com/zot-artifact-store/zas/internal/artifact"
 	"github.com/zot-artifact-store/zas/internal/config"
 )
 

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zot-artifact-store/zas/artifact"
 	"github.com/zot-artifact-store/zas/auth/sigv4"
 	"github.com/zot-artifact-store/zas/digest"
-	"github.com/zot-artifact-store/zas/internal/artifact"
 )
 
 func TestAnObjectIsDownloadedUnderItsKey(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zot-artifact-store/zas/artifact"
 	"github.com/zot-artifact-store/zas/digest"
-	"github.com/zot-artifact-store/zas/internal/artifact"
 )
 
 func (p *program) digestCommand() *cobra.Command {

@@ -10,10 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zot-artifact-store/zas/artifact"
 	"github.com/zot-artifact-store/zas/auth"
 	"github.com/zot-artifact-store/zas/auth/sigv4"
 	"github.com/zot-artifact-store/zas/digest"
-	"github.com/zot-artifact-store/zas/internal/artifact"
 )
 
 // client speaks as much S3 and OCI as the demonstration needs.

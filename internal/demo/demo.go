@@ -13,9 +13,9 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"github.com/zot-artifact-store/zas/artifact"
 	"github.com/zot-artifact-store/zas/auth"
 	"github.com/zot-artifact-store/zas/digest"
-	"github.com/zot-artifact-store/zas/internal/artifact"
 )
 
 // Options say how to demonstrate.

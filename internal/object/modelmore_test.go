@@ -8,10 +8,10 @@ import (
 	diff "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/zot-artifact-store/zas/artifact"
 	"github.com/zot-artifact-store/zas/digest"
 	"github.com/zot-artifact-store/zas/extent/extenttest"
 	"github.com/zot-artifact-store/zas/fault"
-	"github.com/zot-artifact-store/zas/internal/artifact"
 	"github.com/zot-artifact-store/zas/internal/object"
 	"github.com/zot-artifact-store/zas/internal/repository"
 	"github.com/zot-artifact-store/zas/meta/metatest"

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/zot-artifact-store/zas/artifact"
 	"github.com/zot-artifact-store/zas/digest"
 	"github.com/zot-artifact-store/zas/fault"
-	"github.com/zot-artifact-store/zas/internal/artifact"
 	"github.com/zot-artifact-store/zas/internal/repository"
 	"github.com/zot-artifact-store/zas/meta"
 )

@@ -4,10 +4,10 @@ import (
 	"context"
 	"slices"
 
+	"github.com/zot-artifact-store/zas/artifact"
 	"github.com/zot-artifact-store/zas/digest"
 	"github.com/zot-artifact-store/zas/event"
 	"github.com/zot-artifact-store/zas/fault"
-	"github.com/zot-artifact-store/zas/internal/artifact"
 	"github.com/zot-artifact-store/zas/internal/content"
 	"github.com/zot-artifact-store/zas/meta"
 )

@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zot-artifact-store/zas/artifact"
 	"github.com/zot-artifact-store/zas/digest"
 	"github.com/zot-artifact-store/zas/extent/extenttest"
 	"github.com/zot-artifact-store/zas/fault"
-	"github.com/zot-artifact-store/zas/internal/artifact"
 	"github.com/zot-artifact-store/zas/internal/content"
 	"github.com/zot-artifact-store/zas/internal/repository"
 	"github.com/zot-artifact-store/zas/meta"

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zot-artifact-store/zas/artifact"
 	"github.com/zot-artifact-store/zas/digest"
 	"github.com/zot-artifact-store/zas/fault"
-	"github.com/zot-artifact-store/zas/internal/artifact"
 	"github.com/zot-artifact-store/zas/internal/repository"
 )
 

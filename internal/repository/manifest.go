@@ -5,9 +5,9 @@ import (
 	"io"
 	"time"
 
+	"github.com/zot-artifact-store/zas/artifact"
 	"github.com/zot-artifact-store/zas/digest"
 	"github.com/zot-artifact-store/zas/fault"
-	"github.com/zot-artifact-store/zas/internal/artifact"
 	"github.com/zot-artifact-store/zas/internal/content"
 	"github.com/zot-artifact-store/zas/meta"
 )

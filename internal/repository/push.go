@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/zot-artifact-store/zas/artifact"
 	"github.com/zot-artifact-store/zas/digest"
 	"github.com/zot-artifact-store/zas/event"
 	"github.com/zot-artifact-store/zas/fault"
-	"github.com/zot-artifact-store/zas/internal/artifact"
 	"github.com/zot-artifact-store/zas/internal/content"
 	"github.com/zot-artifact-store/zas/meta"
 )

@@ -7,8 +7,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/zot-artifact-store/zas/artifact"
 	"github.com/zot-artifact-store/zas/digest"
-	"github.com/zot-artifact-store/zas/internal/artifact"
 )
 
 // contents makes the bytes that the vectors describe.
