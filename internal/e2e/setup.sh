@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the programs that the end-to-end tests start: crane, oras, regctl, versitygw and the OCI conformance suite (Go) into .build/bin,
-# S3 clients (PyPI) into .build/venv, skopeo, buildah and podman from Debian where they are missing. With ZAS_NIGHTLY also helm and cosign.
+# S3 clients (PyPI) into .build/venv, skopeo, buildah and podman from Debian where they are missing. With ZAS_NIGHTLY also what takes long to build.
 # What is there already, built from the same pins, is left alone.
 set -eu
 
@@ -103,6 +103,12 @@ tool versitygw github.com/versity/versitygw/cmd/versitygw
 if [ -n "${ZAS_NIGHTLY:-}" ]; then # these take long to build
 	tool helm helm.sh/helm/v3/cmd/helm
 	tool cosign github.com/sigstore/cosign/v3/cmd/cosign
+	tool rclone github.com/rclone/rclone
+	tool restic github.com/restic/restic/cmd/restic
+	tool kopia github.com/kopia/kopia
+	tool mc github.com/minio/mc
+	tool tofu github.com/opentofu/opentofu/cmd/tofu
+	suite objstore
 fi
 suite awssdk
 command -v python3 >/dev/null || debian python3 python3-venv
