@@ -49,6 +49,14 @@ func TestAWSSDKForJava(t *testing.T) {
 	})
 }
 
+// TestThanosObjstore runs the acceptance test of the library with which Thanos, Loki and Mimir store their data.
+func TestThanosObjstore(t *testing.T) {
+	suite := nightlyTool(t, "bin/objstore")
+	secureAndNot(t, func(t *testing.T, i *instance.Instance) {
+		sdkCommand(t, i).cases(`(?m)^--- PASS: `, suite, "-test.v")
+	})
+}
+
 // sdkCommand runs programs that find the server, too, in the environment.
 func sdkCommand(t testing.TB, i *instance.Instance) command {
 	c := s3Command(t, i)
