@@ -9,8 +9,8 @@ import (
 	"github.com/zot-artifact-store/zas/internal/e2e/wire"
 )
 
-// versions compares a bucket with versioning, and one under object lock, with a plain one: writes over what is there, and reads. Then it
-// lists versions.
+// versions compares a bucket with versioning, and one under object lock, with a plain one: reads, and writes over what is there against
+// writes of new keys, so that both keep what they write: the engine's work afterwards is the same. Then it lists versions.
 func versions(s *session) error {
 	if err := s.versioned(); err != nil {
 		return err
@@ -29,6 +29,9 @@ func versions(s *session) error {
 			return s.do(wire.Request{Method: http.MethodGet, Path: path(bucket, rand.IntN(keys))})
 		}
 	}
+	created := func(i int) error {
+		return s.do(wire.Request{Method: http.MethodPut, Path: fmt.Sprintf("/plain/new/%08d", i), Body: unlike(content, i)})
+	}
 	for _, bucket := range []string{"plain", "versioned", "locked"} { // every key is there from here on
 		if err := repeat(keys, clients, put(bucket)); err != nil {
 			return err
@@ -38,8 +41,8 @@ func versions(s *session) error {
 		name string
 		both pair
 	}{
-		{"PUT 4 KiB over another, versioned against plain", pair{put("versioned"), put("plain")}},
-		{"PUT 4 KiB over another, locked against plain", pair{put("locked"), put("plain")}},
+		{"PUT 4 KiB over another, versioned against plain", pair{put("versioned"), created}},
+		{"PUT 4 KiB over another, locked against plain", pair{put("locked"), func(i int) error { return created(n + i) }}},
 		{"GET 4 KiB, versioned against plain", pair{get("versioned"), get("plain")}},
 		{"GET 4 KiB, locked against plain", pair{get("locked"), get("plain")}},
 	} {
