@@ -194,8 +194,10 @@ var (
 		"the bucket has no encryption configuration: what is stored is not encrypted", "encrypt the volume, or the content before it is sent")
 	WebsiteNotFound = define("website-not-found", NotFound, Never,
 		"the bucket has no website configuration", "static websites are not served here")
+	BucketPolicyMalformed = define("bucket-policy-malformed", Invalid, Never,
+		"the policy of the bucket is not valid", "correct what the message names; the guide to reading without credentials has examples")
 	PolicyNotFound = define("policy-not-found", NotFound, Never,
-		"the bucket has no policy", "rights are given by the server's authorization")
+		"the bucket has no policy", "set one, or see the server's configuration: rights come from both")
 	LifecycleNotFound = define("lifecycle-not-found", NotFound, Never,
 		"the bucket has no lifecycle configuration", "set one first")
 )

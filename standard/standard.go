@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/zot-artifact-store/zas/auth"
+	"github.com/zot-artifact-store/zas/auth/policy"
 	"github.com/zot-artifact-store/zas/auth/sigv4"
 	"github.com/zot-artifact-store/zas/auth/token"
-	"github.com/zot-artifact-store/zas/internal/object"
 	"github.com/zot-artifact-store/zas/internal/oci"
 	"github.com/zot-artifact-store/zas/internal/s3"
 	"github.com/zot-artifact-store/zas/internal/server"
@@ -32,9 +32,9 @@ func newS3(h module.Host[server.Given], c s3Config) (server.Protocol, error) {
 	return server.Protocol{Name: h.Name, Handler: handler, Claims: s3.Domains(c.Domains).Claim, Grows: growsS3, Fail: s3.Fail}, nil
 }
 
-// guarded is the policy under the public access blocks of buckets.
+// guarded is the policy under what the owners of buckets rule.
 func guarded(given server.Given) auth.Authorizer {
-	return object.Guarded{Authorizer: given.Policy, Objects: given.Objects}
+	return policy.Guarded{Authorizer: given.Policy, Owners: given.Objects}
 }
 
 // growsS3 says whether a request writes: any PUT, and the begin of a multipart upload. The POSTs that complete an upload or delete

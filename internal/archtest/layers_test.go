@@ -40,7 +40,7 @@ func siblings() map[string][]string {
 		"internal/repository": {"internal/content", "internal/jobs"},                        // manifests are content
 		"internal/object":     {"internal/content", "internal/repository", "internal/jobs"}, // a bucket is a repository with keys
 		"internal/usage":      {"internal/jobs"},                                            // it is folded at an interval
-		"internal/s3":         {"auth/sigv4"},                                               // the signature is part of the protocol
+		"internal/s3":         {"auth/sigv4", "auth/policy"},                                // signature and policies are parts of the protocol
 		"internal/oci":        {"auth/token"},                                               // so are tokens
 		"internal/server":     {"internal/config", "internal/telemetry"},
 		"internal/reference":  {"internal/config"},

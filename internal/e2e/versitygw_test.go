@@ -14,7 +14,7 @@ import (
 // fewest is how many cases of the suite have to run and to pass.
 const (
 	fewestRun  = 765
-	fewestPass = 600
+	fewestPass = 620
 )
 
 // exceptionReasons is every reason for which a case of versitygw's suite may fail. What S3 documents is above what the suite expects.
@@ -22,7 +22,7 @@ func exceptionReasons() map[string]string {
 	return map[string]string{
 		// What is not there, or not yet.
 		"identities": "principals other than root are not there yet",
-		"policies":   "policies of buckets are not there yet: rights come from the server's authorization",
+		"policies":   "policies of buckets have neither conditions nor principals but everybody and root yet",
 		"acl":        "grants of access control lists are not implemented: buckets are BucketOwnerEnforced, as S3's are",
 		"website":    "static websites are not implemented",
 		"admin":      "it is about versitygw's own admin API",

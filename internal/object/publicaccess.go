@@ -2,9 +2,6 @@ package object
 
 import (
 	"context"
-
-	"github.com/zot-artifact-store/zas/auth"
-	"github.com/zot-artifact-store/zas/fault"
 )
 
 // PublicAccessBlock is what the owner of a bucket rules out for people without credentials (S3 User Guide, "Blocking public access to
@@ -16,33 +13,12 @@ type PublicAccessBlock struct {
 	RestrictPublicBuckets bool `cbor:"4,keyasint,omitempty"`
 }
 
-// AnonymousBlocked says whether the owner of a bucket has ruled out that anybody reads it without credentials, whatever else allows it:
-// with RestrictPublicBuckets, or with BlockPublicPolicy, since what opens a bucket here is set before it exists and cannot be
-// refused when it is set. It holds for all faces of the name. A bucket that does not exist is not blocked. It reads one row.
-func (s *Service) AnonymousBlocked(ctx context.Context, bucket string) (bool, error) {
+// Anonymous tells what the owner of a bucket rules for people without credentials: blocked says that nobody reads it without, whatever else
+// allows it, with RestrictPublicBuckets, or with BlockPublicPolicy, since what opens a bucket by configuration is set before it exists
+// and cannot be refused when it is set; it holds for all faces of the name. policy is the text of the bucket's policy, empty without one. A
+// bucket that does not exist has neither. It reads one row.
+func (s *Service) Anonymous(ctx context.Context, bucket string) (blocked bool, policy []byte, err error) {
 	row, err := s.findSettings(ctx, bucket)
 	block := row.PublicAccess
-	return block != nil && (block.RestrictPublicBuckets || block.BlockPublicPolicy), err
-}
-
-// Guarded is the decisions of another Authorizer, but for what public access blocks rule out. A bucket that is blocked is closed to
-// people without credentials in all its faces: its objects, its keys, and the repository of its name.
-type Guarded struct {
-	auth.Authorizer
-	Objects *Service
-}
-
-// Authorize implements auth.Authorizer. For anonymous callers who may, it reads one row; nobody else costs anything.
-func (g Guarded) Authorize(ctx context.Context, p auth.Principal, a auth.Action, r auth.Resource) error {
-	err := g.Authorizer.Authorize(ctx, p, a, r)
-	if err != nil || !p.Anonymous() || r.Name == "" {
-		return err
-	}
-	switch blocked, err := g.Objects.AnonymousBlocked(ctx, r.Name); {
-	case err != nil:
-		return err
-	case blocked:
-		return fault.CredentialsMissing
-	}
-	return nil
+	return block != nil && (block.RestrictPublicBuckets || block.BlockPublicPolicy), row.Policy, err
 }

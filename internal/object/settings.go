@@ -16,11 +16,12 @@ type Settings struct {
 	Lifecycle    *Lifecycle         `cbor:"4,keyasint,omitempty"` // nil: nothing expires
 	// NoOwnership says that the owner removed the ownership controls. BucketOwnerEnforced is all that there is, with them or without;
 	// but who removed them is told that there are none.
-	NoOwnership bool `cbor:"5,keyasint,omitempty"`
+	NoOwnership bool   `cbor:"5,keyasint,omitempty"`
+	Policy      []byte `cbor:"6,keyasint,omitempty"` // the text as it was set; empty: there is none
 }
 
 func (s *Settings) empty() bool {
-	return len(s.Tags) == 0 && len(s.CORS) == 0 && s.PublicAccess == nil && s.Lifecycle == nil && !s.NoOwnership
+	return len(s.Tags) == 0 && len(s.CORS) == 0 && s.PublicAccess == nil && s.Lifecycle == nil && !s.NoOwnership && len(s.Policy) == 0
 }
 
 // table of settings. Its rows go with their buckets.

@@ -29,8 +29,8 @@ func settingVerbs() map[string]verb {
 	return map[string]verb{
 		"Settings": reading(func(ctx context.Context, s *object.Service) error { _, err := s.Settings(ctx, "bucket"); return err }),
 		"CORS":     reading(func(ctx context.Context, s *object.Service) error { _, err := s.CORS(ctx, "bucket"); return err }),
-		"AnonymousBlocked": reading(func(ctx context.Context, s *object.Service) error {
-			_, err := s.AnonymousBlocked(ctx, "bucket")
+		"Anonymous": reading(func(ctx context.Context, s *object.Service) error {
+			_, _, err := s.Anonymous(ctx, "bucket")
 			return err
 		}),
 		"ChangeSettings": {prepare: withBucket(nil), again: true, run: func(ctx context.Context, s *object.Service, _ any) error {
@@ -137,12 +137,12 @@ func TestPublicAccessIsBlockedByTwoOfTheFour(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := b.AnonymousBlocked(t.Context(), "bucket"); err != nil || got != tc.want {
+			if got, _, err := b.Anonymous(t.Context(), "bucket"); err != nil || got != tc.want {
 				t.Errorf("blocked: %v, %v; want %v", got, err, tc.want)
 			}
 		})
 	}
-	if got, err := b.AnonymousBlocked(t.Context(), "absent"); err != nil || got {
+	if got, _, err := b.Anonymous(t.Context(), "absent"); err != nil || got {
 		t.Errorf("an absent bucket: %v, %v", got, err)
 	}
 }

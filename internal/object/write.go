@@ -63,6 +63,7 @@ func (p place) order() uint64 {
 // Errors: fault.LockMissing.
 func (p place) begin(v *Version, n nonce, ask Protection) error {
 	v.Order, v.Null = p.order(), p.row.Versioning != Versioned
+	v.Owner = p.row.Owner // BucketOwnerEnforced, whoever writes
 	v.ID = n.id(v.Order)
 	if ask != (Protection{}) && !p.row.Lockable {
 		return lockMissing()

@@ -68,10 +68,11 @@ func (s *server) handler(o content.Options, open func() (*pebblemeta.Store, erro
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	objects := object.New(c, object.Options{MinPart: 100, Now: clock})
 	s.options = s3.Options{
-		Objects:    object.New(c, object.Options{MinPart: 100, Now: clock}),
+		Objects:    objects,
 		Verifier:   &sigv4.Verifier{Keys: root, Now: clock},
-		Authorizer: &s.policy,
+		Authorizer: policy.Guarded{Authorizer: &s.policy, Owners: objects},
 		Domains:    s3.Domains{"deep.s3.example.com", "s3.example.com"},
 	}
 	return s3.New(s.options)

@@ -22,7 +22,6 @@ const (
 	noABAC           = "rights do not depend on tags of buckets"
 	noAnnotations    = "annotations are not implemented"
 	noLambda         = "there are no functions that transform objects"
-	noPolicies       = "rights are given by the server's authorization, not by policies of buckets"
 	noReports        = "no inventories, metrics, metadata tables or other reports are made"
 	noSelect         = "objects are not queried; AWS closed the operation to new customers"
 	noTorrent        = "BitTorrent is not served"
@@ -133,7 +132,7 @@ var operations = []Operation{
 	{Name: "PutBucketNotification", Method: http.MethodPut, Target: "/{Bucket}?notification", Twin: "PutBucketNotificationConfiguration", Missing: notYet},
 	{Name: "PutBucketNotificationConfiguration", Method: http.MethodPut, Target: "/{Bucket}?notification", Missing: notYet},
 	{Name: "PutBucketOwnershipControls", Method: http.MethodPut, Target: "/{Bucket}?ownershipControls"},
-	{Name: "PutBucketPolicy", Method: http.MethodPut, Target: "/{Bucket}?policy", Missing: noPolicies},
+	{Name: "PutBucketPolicy", Method: http.MethodPut, Target: "/{Bucket}?policy"},
 	{Name: "PutBucketReplication", Method: http.MethodPut, Target: "/{Bucket}?replication", Missing: notYet},
 	{Name: "PutBucketRequestPayment", Method: http.MethodPut, Target: "/{Bucket}?requestPayment", Missing: nobodyPays},
 	{Name: "PutBucketTagging", Method: http.MethodPut, Target: "/{Bucket}?tagging"},

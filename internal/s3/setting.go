@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strconv"
 
 	"github.com/zot-artifact-store/zas/auth"
 	"github.com/zot-artifact-store/zas/fault"
@@ -16,6 +17,8 @@ type setting struct {
 	status           int // of PUT
 	// tell writes the document, or reports that there is none.
 	tell func(c *call, s *object.Settings) (*document, error)
+	// text is the document of a setting that is no XML; empty when there is none. It stands for tell.
+	text func(s *object.Settings) []byte
 	// read reads the document of a PUT into a change; nil where a PUT is refused, because it would have no effect.
 	read func(c *call, op *settingOperation) (func(*object.Settings), error)
 	// clear is the change of a DELETE; nil where nothing is stored.
@@ -68,10 +71,11 @@ var bucketSettings = map[string]setting{
 	},
 	"policy": {
 		get: verb{"GetBucketPolicy", "s3:GetBucketPolicy"}, put: verb{"PutBucketPolicy", "s3:PutBucketPolicy"},
-		remove: verb{"DeleteBucketPolicy", "s3:DeleteBucketPolicy"}, tell: none(fault.PolicyNotFound),
+		remove: verb{"DeleteBucketPolicy", "s3:DeleteBucketPolicy"}, status: http.StatusNoContent, tell: none(fault.PolicyNotFound),
+		text: func(s *object.Settings) []byte { return s.Policy }, read: readPolicy, clear: func(s *object.Settings) { s.Policy = nil },
 	},
 	"policyStatus": {
-		get: verb{"GetBucketPolicyStatus", "s3:GetBucketPolicyStatus"}, tell: none(fault.PolicyNotFound),
+		get: verb{"GetBucketPolicyStatus", "s3:GetBucketPolicyStatus"}, tell: tellPolicyStatus,
 	},
 }
 
@@ -123,6 +127,14 @@ func (op *settingOperation) serve(ctx context.Context, c *call) error {
 	}
 	switch op.method {
 	case http.MethodGet:
+		if op.text != nil {
+			if text := op.text(&set); len(text) > 0 {
+				c.w.Header()["Content-Length"] = []string{strconv.Itoa(len(text))}
+				c.w.Header()["Content-Type"] = []string{"application/json"}
+				_, err := c.w.Write(text)
+				return err
+			}
+		}
 		x, err := op.tell(c, &set)
 		if err == nil {
 			x.send(c.w, http.StatusOK)

@@ -1,5 +1,6 @@
 """Settings of buckets, requests from other origins, and every operation of the API by the form of its request."""
 
+import json
 import pathlib
 import re
 import urllib.error
@@ -101,7 +102,7 @@ def test_what_has_no_effect_is_not_accepted(t):
     t.s3.delete_bucket_encryption(Bucket=name)
     t.refused("NoSuchBucketPolicy", lambda: t.s3.get_bucket_policy(Bucket=name))
     t.refused("NoSuchBucketPolicy", lambda: t.s3.get_bucket_policy_status(Bucket=name))
-    t.refused("NotImplemented", lambda: t.s3.put_bucket_policy(Bucket=name, Policy="{}"))
+    t.refused("MalformedPolicy", lambda: t.s3.put_bucket_policy(Bucket=name, Policy="{}"))
     t.refused("AccessControlListNotSupported", lambda: t.s3.put_bucket_acl(Bucket=name, ACL="public-read"))
     t.refused("AccessControlListNotSupported", lambda: t.s3.put_object_acl(Bucket=name, Key="key", GrantRead="id=1"))
     t.refused("AccessControlListNotSupported", lambda: t.put(name, "key", ACL="public-read"))
@@ -123,6 +124,48 @@ def test_public_access_and_ownership_come_back(t):
     t.refused("OwnershipControlsNotFoundError", lambda: t.s3.get_bucket_ownership_controls(Bucket=name))
     t.s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls=enforced)
     assert t.s3.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"] == enforced
+
+
+def test_a_policy_opens_a_bucket(t):
+    name = t.bucket()
+    t.put(name, "pub/a", b"open")
+    t.put(name, "b", b"closed")
+
+    def rule(effect, action, resource, principal="*", **more):
+        return {"Effect": effect, "Principal": principal, "Action": action, "Resource": f"arn:aws:s3:::{name}{resource}", **more}
+
+    def read(key):
+        status, _, body = fetch(t, "GET", f"{t.endpoint}/{name}/{key}", {})
+        return body if status == 200 else status
+
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [rule("Allow", "s3:GetObject", "/pub/*"), rule("Deny", "s3:*", "/pub/not*")]})
+    assert read("pub/a") == 403
+    t.s3.put_bucket_policy(Bucket=name, Policy=policy)
+    assert t.s3.get_bucket_policy(Bucket=name)["Policy"] == policy
+    assert t.s3.get_bucket_policy_status(Bucket=name)["PolicyStatus"]["IsPublic"]
+    t.put(name, "pub/not-this", b"closed")
+    assert read("pub/a") == "open" and read("b") == 403 and read("pub/not-this") == 403 and read("") == 403
+    assert fetch(t, "PUT", f"{t.endpoint}/{name}/pub/a", {}, b"x")[0] == 403
+    block = {"BlockPublicAcls": False, "IgnorePublicAcls": False, "BlockPublicPolicy": False, "RestrictPublicBuckets": True}
+    t.s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block)
+    assert read("pub/a") == 403
+    block["BlockPublicPolicy"] = True
+    t.s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block)
+    t.refused("AccessDenied", lambda: t.s3.put_bucket_policy(Bucket=name, Policy=policy))
+    t.s3.delete_public_access_block(Bucket=name)
+    conditional = {"Statement": [rule("Allow", "s3:GetObject", "/*", Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})]}
+    t.refused("NotImplemented", lambda: t.s3.put_bucket_policy(Bucket=name, Policy=json.dumps(conditional)))
+    t.refused("MalformedPolicy", lambda: t.s3.put_bucket_policy(
+        Bucket=name, Policy=json.dumps({"Statement": [rule("Allow", "s3:GetObject", "/*", principal="arn:aws:iam::1:user/a")]})))
+    upload = json.dumps({"Statement": [rule("Allow", "s3:PutObject", "/drop/*")]})
+    t.s3.put_bucket_policy(Bucket=name, Policy=upload)
+    assert fetch(t, "PUT", f"{t.endpoint}/{name}/drop/a", {}, b"sent")[0] == 200 and read("drop/a") == 403
+    owner = t.s3.list_buckets()["Owner"]["ID"]
+    listed = t.s3.list_objects_v2(Bucket=name, Prefix="drop/", FetchOwner=True)["Contents"]
+    assert [o["Owner"]["ID"] for o in listed] == [owner]
+    t.s3.delete_bucket_policy(Bucket=name)
+    t.refused("NoSuchBucketPolicy", lambda: t.s3.get_bucket_policy(Bucket=name))
+    assert read("pub/a") == 403
 
 
 def test_buckets_are_listed_in_pages(t):
