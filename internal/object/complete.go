@@ -59,7 +59,7 @@ func (s *Service) Complete(ctx context.Context, req CompleteRequest) (Stored, er
 	if err := s.content.FinishHash(ctx, req.Upload.content(), numbers); err != nil && !errors.Is(err, fault.SessionNotFound) {
 		return Stored{}, err
 	}
-	v := Version{Owner: req.By.Principal, Modified: s.o.Now().UnixNano()}
+	v := Version{Owner: req.By.Principal, Modified: s.o.Now().UnixNano(), Once: req.If.Once}
 	n, out := newNonce(), Stored{}
 	var completion content.Completion
 	err = s.execute(ctx, func(r meta.Reader) (meta.Step, error) {

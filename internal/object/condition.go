@@ -18,7 +18,29 @@ type WriteCondition struct {
 
 	Size     *int64    // x-amz-if-match-size, of a removal
 	Modified time.Time // x-amz-if-match-last-modified-time, of a removal, in whole seconds; zero: not stated
+
+	// Once is the client's idempotency key: where the current version was made by a write with this key, that write has been done, its
+	// answer was lost, and it is answered again. Equal bytes would be no proof: two who race to write the same lock file send the same.
+	Once string
 }
+
+// maxOnce is the longest idempotency key in bytes.
+const maxOnce = 64
+
+// CheckOnce reports fault.ArgumentInvalid for what is no idempotency key: 1 to 64 visible characters of ASCII.
+func CheckOnce(key string) error {
+	if key == "" || len(key) > maxOnce {
+		return errOnce
+	}
+	for i := range len(key) {
+		if key[i] <= ' ' || key[i] > '~' {
+			return errOnce
+		}
+	}
+	return nil
+}
+
+var errOnce = fault.ArgumentInvalid.Detail("an idempotency key has 1 to %d visible characters of ASCII", maxOnce)
 
 // check reports fault.PreconditionFailed when c does not hold of the current version, and fault.KeyNotFound when it asks for
 // a version and there is none.

@@ -65,6 +65,10 @@ func (s *Service) Copy(ctx context.Context, req CopyRequest) (Copied, error) {
 	var out Copied
 	n, at := newNonce(), s.o.Now().UnixNano()
 	err = s.execute(ctx, func(r meta.Reader) (meta.Step, error) {
+		if again, hold, err := doneCopy(ctx, r, &req); again != nil || err != nil {
+			out.Stored = *again
+			return hold, err
+		}
 		from, row, err := req.Source.find(ctx, r)
 		if err != nil {
 			return meta.Step{}, err
@@ -73,7 +77,7 @@ func (s *Service) Copy(ctx context.Context, req CopyRequest) (Copied, error) {
 			return meta.Step{}, fault.CopyOntoItself
 		}
 		v := from.copied()
-		v.Modified, v.Owner = at, req.By.Principal
+		v.Modified, v.Owner, v.Once = at, req.By.Principal, req.If.Once
 		if req.Metadata != nil {
 			v.Metadata = *req.Metadata
 		}
@@ -97,6 +101,23 @@ func (s *Service) Copy(ctx context.Context, req CopyRequest) (Copied, error) {
 		return step, err
 	})
 	return out, err
+}
+
+// doneCopy is the answer to a copy that was made before, and the step that is stale once it is not the current version any more.
+func doneCopy(ctx context.Context, r meta.Reader, req *CopyRequest) (*Stored, meta.Step, error) {
+	if req.If.Once == "" {
+		return nil, meta.Step{}, nil
+	}
+	p, err := findPlace(ctx, r, req.Bucket, req.Key)
+	if err != nil {
+		return &Stored{}, meta.Step{}, err
+	}
+	again := p.done(req.If)
+	if again == nil {
+		return nil, meta.Step{}, nil
+	}
+	stored := p.answered(again)
+	return &stored, p.hold(), nil
 }
 
 // check is what can be refused without a look at the store.

@@ -33,7 +33,7 @@ func (s *Service) Delete(ctx context.Context, req DeleteRequest) (Deleted, error
 	if err := CheckKey(req.Key); err != nil {
 		return Deleted{}, err
 	}
-	n, how := newNonce(), removal{s.o.Now(), req.Bypass, req.By}
+	n, how := newNonce(), removal{at: s.o.Now(), bypass: req.Bypass, by: req.By, once: req.If.Once}
 	var out Deleted
 	err := s.execute(ctx, func(r meta.Reader) (meta.Step, error) {
 		p, err := findPlace(ctx, r, req.Bucket, req.Key)
@@ -41,6 +41,10 @@ func (s *Service) Delete(ctx context.Context, req DeleteRequest) (Deleted, error
 			return meta.Step{}, err
 		}
 		if req.VersionID == "" {
+			if again := p.done(req.If); again != nil && again.Marker {
+				out = Deleted{VersionID: again.Address(), Marker: true}
+				return p.hold(), nil
+			}
 			if err := req.If.check(p.visible()); err != nil {
 				return meta.Step{}, err
 			}
@@ -68,7 +72,7 @@ func (s *Service) planDelete(ctx context.Context, r meta.Reader, p place, n nonc
 		step, err := s.planDeleteCurrent(ctx, r, p, how, nil)
 		return step, Deleted{}, err
 	}
-	m := Version{Marker: true, Owner: how.by.Principal, Modified: how.at.UnixNano()}
+	m := Version{Marker: true, Owner: how.by.Principal, Modified: how.at.UnixNano(), Once: how.once}
 	if err := p.begin(&m, n, Protection{}); err != nil {
 		return meta.Step{}, Deleted{}, err
 	}
@@ -265,7 +269,7 @@ func batches(keys []DeleteKey) (list [][]int) {
 
 // deleteBatch removes keys in one transaction. When that fails, it fails for each of them that was to be removed.
 func (s *Service) deleteBatch(ctx context.Context, req *DeleteManyRequest, batch []int, results []DeleteResult) {
-	n, how := newNonce(), removal{s.o.Now(), req.Bypass, req.By}
+	n, how := newNonce(), removal{at: s.o.Now(), bypass: req.Bypass, by: req.By}
 	err := s.execute(ctx, func(r meta.Reader) (meta.Step, error) {
 		row, err := findBucket(ctx, r, req.Bucket)
 		if err != nil {

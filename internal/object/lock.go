@@ -109,6 +109,7 @@ type removal struct {
 	at     time.Time
 	bypass bool // the caller may bypass governance, and asks for it
 	by     Actor
+	once   string // the idempotency key, for the delete marker
 }
 
 // check reports fault.ObjectLocked while v is protected. Every way to remove a version passes here.

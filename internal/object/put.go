@@ -1,6 +1,7 @@
 package object
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -32,7 +33,7 @@ type Stored struct {
 }
 
 // Put stores an object in one transaction (S3 API, "PutObject"). Bucket, condition and protection are checked before the body is read,
-// and again in the transaction: of writers that race with If-None-Match one wins.
+// and again in the transaction: of writers that race with If-None-Match one wins. A write that comes again is answered again.
 // Errors: fault.BucketNotFound, fault.KeyTooLong, fault.PathInvalid, fault.MetadataTooLarge, fault.LengthRequired,
 // fault.EntityTooLarge, fault.PreconditionFailed, fault.KeyNotFound (If-Match on an absent key), fault.TagsInvalid, fault.LockMissing and
 // fault.ArgumentInvalid (protection), fault.ObjectLocked (a null version that would be replaced), fault.ChecksumMismatch,
@@ -56,7 +57,7 @@ func (s *Service) Put(ctx context.Context, req PutRequest) (Stored, error) {
 	sums := staged.Sums()
 	v := Version{
 		Owner: req.By.Principal, Modified: s.o.Now().UnixNano(), Size: staged.Size(), Metadata: req.Metadata, Tags: req.Tags,
-		MD5: sums.Get(content.MD5), Checksum: checksumOf(keep, sums), SHA256: sums.Get(content.SHA256),
+		MD5: sums.Get(content.MD5), Checksum: checksumOf(keep, sums), SHA256: sums.Get(content.SHA256), Once: req.If.Once,
 	}
 	out := Stored{Identity: identify(staged.Digest(), v.Size)}
 	n := newNonce()
@@ -64,6 +65,12 @@ func (s *Service) Put(ctx context.Context, req PutRequest) (Stored, error) {
 		p, err := s.placeOf(ctx, r, &req, &early)
 		if err != nil {
 			return meta.Step{}, err
+		}
+		if again := p.done(req.If); again != nil {
+			if !bytes.Equal(again.SHA256, v.SHA256) {
+				return meta.Step{}, errOnceUsed
+			}
+			return meta.Step{}, &doneError{p.answered(again)}
 		}
 		if err := p.begin(&v, n, req.Protect); err != nil {
 			return meta.Step{}, err
@@ -75,9 +82,21 @@ func (s *Service) Put(ctx context.Context, req PutRequest) (Stored, error) {
 		}
 		return s.planWrite(ctx, r, *p, &v, named, req.By)
 	})
+	var done *doneError
+	if errors.As(err, &done) {
+		return done.stored, nil
+	}
 	out.Version = v
 	return out, crowded(err)
 }
+
+// doneError ends the plan of a write that was done before.
+type doneError struct{ stored Stored }
+
+// Error implements error. Nobody sees it.
+func (*doneError) Error() string { return "this write was done before" }
+
+var errOnceUsed = fault.ArgumentInvalid.Detail("the idempotency key has been used for other content: make up a new one for each write")
 
 // checkPut is all that can be refused without the body. It returns the place as it was then.
 func (s *Service) checkPut(ctx context.Context, req *PutRequest) (p *place, err error) {
@@ -126,6 +145,9 @@ func (s *Service) placeOf(ctx context.Context, r meta.Reader, req *PutRequest, e
 	p, err := findPlace(ctx, r, req.Bucket, req.Key)
 	if err != nil {
 		return nil, err
+	}
+	if p.done(req.If) != nil { // its condition held then
+		return &p, nil
 	}
 	if err := req.If.check(p.visible()); err != nil {
 		return nil, err

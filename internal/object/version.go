@@ -46,6 +46,8 @@ type Version struct {
 	Tags       []Tag     `cbor:"17,keyasint,omitempty"` // in the client's order
 	Retention  Retention `cbor:"18,keyasint,omitzero"`
 	Hold       Hold      `cbor:"19,keyasint,omitempty"`
+
+	Once string `cbor:"20,keyasint,omitempty"` // the idempotency key of the write, as the client made it up
 }
 
 // ETag is the entity tag without quotes: the MD5, with the number of parts of a multipart upload after a dash.

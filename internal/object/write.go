@@ -34,6 +34,19 @@ func (p place) visible() *Version {
 	return p.current.Version
 }
 
+// done is the current version where the write with this condition made it: the write comes again because its answer was lost.
+func (p place) done(c WriteCondition) *Version {
+	if c.Once == "" || p.current == nil || p.current.Once != c.Once {
+		return nil
+	}
+	return p.current.Version
+}
+
+// answered is the answer to the write that made v, once more.
+func (p place) answered(v *Version) Stored {
+	return Stored{*v, identify(v.digest(), v.Size), told(v, p.row)}
+}
+
 // hold is the step that is stale once the place is not as it was planned: so what was checked in the plan still holds in the
 // transaction.
 func (p place) hold() meta.Step {

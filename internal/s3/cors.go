@@ -88,8 +88,13 @@ func (c *call) crossOrigin() {
 	}
 	if rule, anyOrigin := object.MatchCORS(rules, origin, c.r.Method, nil); rule != nil {
 		allow(c.w.Header(), rule, origin, anyOrigin)
+		c.w.Header().Add("Access-Control-Expose-Headers", exposed)
 	}
 }
+
+// exposed are the headers that scripts may read wherever a rule lets them make the request: what clients verify by, and which version they
+// got. They are a field line of their own, behind what the rule exposes.
+const exposed = "x-zas-content-digest, x-zas-artifact-digest, x-zas-artifact-state, x-zas-idempotency-key, x-zas-error, x-amz-version-id"
 
 // allow writes the headers that a rule gives to actual answers and to those of a preflight (Fetch, "HTTP responses"). Credentials go with
 // an origin by name only.

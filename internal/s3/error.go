@@ -151,12 +151,16 @@ func describe(f *fault.Error) (answer, string) {
 	return a, f.Text()
 }
 
+// headerError names the fault, which S3's codes do not tell apart, and answers to HEAD not at all.
+const headerError = "X-Zas-Error"
+
 // Fail answers r with err. It is the one place that writes errors: XML with the request's id, without a body for HEAD.
 // Nothing may have been written before.
 func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	f := fault.Of(err)
 	a, message := describe(f)
 	h := w.Header()
+	h[headerError] = []string{f.Code.Name()}
 	if size, isRange := unsatisfied(err); isRange {
 		h["Content-Range"] = []string{"bytes */" + size}
 	}

@@ -40,6 +40,18 @@ func TestAnErrorIsXMLWithItsRequestAndNeverItsCause(t *testing.T) {
 	}
 }
 
+func TestAnErrorNamesItsFaultAlsoWithoutABody(t *testing.T) {
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		for _, code := range fault.All() {
+			w := httptest.NewRecorder()
+			Fail(w, httptest.NewRequest(method, "/b/k", nil), code.With("k", nil))
+			if got := w.Header().Get("x-zas-error"); got != code.Name() {
+				t.Errorf("%s tells %q of %s", method, got, code.Name())
+			}
+		}
+	}
+}
+
 func TestASentenceOfS3sOwnStandsAndTheRestIsBesideIt(t *testing.T) {
 	w := httptest.NewRecorder()
 	err := fault.Tell(fault.PartInvalid.Detail("part 7 is missing"), fault.Fact{Name: "PartNumber", Value: "7"})

@@ -175,6 +175,9 @@ func (op *getObject) setHeaders(h http.Header, found *object.Found) {
 	setIdentity(h, found.Identity)
 	setVersion(h, found.VersionID)
 	setMarks(h, &found.Version)
+	if found.Once != "" {
+		h[headerOnce] = []string{found.Once}
+	}
 	h["Accept-Ranges"] = []string{"bytes"}
 	h["X-Amz-Storage-Class"] = []string{"STANDARD"}
 	if op.Part > 0 && found.PartCount > 0 {

@@ -120,9 +120,20 @@ func setETag(h http.Header, tag string) {
 	h["Etag"] = []string{`"` + tag + `"`} // net/http's canonical form; on the wire case does not matter
 }
 
-// writeCondition reads If-Match and If-None-Match of a write. Errors: fault.NotImplemented for If-None-Match with an ETag.
+// headerOnce is the idempotency key of a write.
+const headerOnce = "X-Zas-Idempotency-Key"
+
+// writeCondition reads If-Match and If-None-Match of a write, and its idempotency key. Errors: fault.NotImplemented for If-None-Match with an ETag.
 func (rq *request) writeCondition() (object.WriteCondition, error) {
 	c := object.WriteCondition{Match: rq.header.Get("If-Match")}
+	if values, ok := rq.header[headerOnce]; ok {
+		if c.Once = values[0]; len(values) > 1 {
+			c.Once = "" // two are none
+		}
+		if err := object.CheckOnce(c.Once); err != nil {
+			return c, err
+		}
+	}
 	switch none := rq.header.Get("If-None-Match"); none {
 	case "":
 	case object.AnyETag:
