@@ -85,6 +85,9 @@ func newWorld(t *testing.T, seed uint64) *world {
 		o := newContest(bucket, fmt.Sprintf("contest%d", n), seed+uint64(n))
 		w.workers, w.keys = append(w.workers, o), append(w.keys, o.key)
 	}
+	for n := range 2 {
+		w.workers = append(w.workers, newReleases(fmt.Sprintf("release%d", n), seed+uint64(n)))
+	}
 	repos := []string{"crash/a", "crash/b", "crash/c", "crash/d/e"}
 	for n, repo := range repos {
 		w.workers = append(w.workers, newImages(repo, repos, seed+uint64(n)))
@@ -119,7 +122,9 @@ func (w *world) start() (*instance.Instance, client) {
 func (w *world) createBucket() {
 	i, c := w.start()
 	a, err := c.s3(http.MethodPut, "/"+bucket, nil, nil)
-	if err := errors.Join(want("creating the bucket", a, err, 200), i.Stop()); err != nil {
+	plain := want("creating the bucket", a, err, 200)
+	a, err = c.s3(http.MethodPut, "/"+lockedBucket, http.Header{"X-Amz-Bucket-Object-Lock-Enabled": {"true"}}, nil)
+	if err := errors.Join(plain, want("creating the locked bucket", a, err, 200), i.Stop()); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -245,6 +250,8 @@ func empty(c client, one worker) error {
 			}
 		}
 	case *contest:
+		return o.clear(c)
+	case *releases:
 		return o.clear(c)
 	case *images:
 		for len(o.known().manifests) > 0 {
