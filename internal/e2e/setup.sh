@@ -98,6 +98,7 @@ java() {
 tool conformance github.com/opencontainers/distribution-spec/conformance
 tool crane github.com/google/go-containerregistry/cmd/crane
 tool oras oras.land/oras/cmd/oras
+tool olareg github.com/olareg/olareg/cmd/olareg
 tool regctl github.com/regclient/regclient/cmd/regctl
 tool versitygw github.com/versity/versitygw/cmd/versitygw
 if [ -n "${ZAS_NIGHTLY:-}" ]; then # these take long to build
