@@ -29,6 +29,9 @@ type Lock struct {
 	Exclusive bool
 }
 
+// Key is the encoded key that is declared, or false when it is a guard.
+func (l Lock) Key() ([]byte, bool) { return l.Name[1:], l.Name[0] == keyLock }
+
 const (
 	keyLock   = 'k'
 	guardLock = 'g'

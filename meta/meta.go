@@ -27,6 +27,8 @@ var (
 	ErrStale = errors.New("meta: the plan no longer holds")
 	// ErrClosed says that the store has been closed.
 	ErrClosed = errors.New("meta: store is closed")
+	// ErrUnavailable says that the database could not be reached, or not be used, for as long as the store waits. Nothing was written.
+	ErrUnavailable = errors.New("meta: database is not available")
 	// ErrUnknownOutcome says that a commit may or may not have happened (an I/O error or a lost connection in Commit).
 	// Nothing that the transaction would have made garbage may be removed, and fn is not run again by itself.
 	ErrUnknownOutcome = errors.New("meta: outcome of the commit is unknown")
@@ -43,7 +45,7 @@ type Store interface {
 	// When fn returns an error nothing is written and that error is returned, after the waiting that View does;
 	// an Update that writes nothing waits likewise. fn may run more than once and changes nothing but tx:
 	// ids and times are made before it.
-	// Errors: ErrUndeclared, ErrClosed, ErrUnknownOutcome, the context's.
+	// Errors: ErrUndeclared, ErrClosed, ErrUnavailable, ErrUnknownOutcome, the context's.
 	Update(ctx context.Context, locks LockSet, fn func(Tx) error) error
 }
 

@@ -19,8 +19,8 @@ func layers() []layer {
 	return []layer{
 		{"words", []string{"artifact", "digest", "fault", "module", "pattern"}, nil},
 		{"ports", []string{"extent", "meta", "auth", "event"}, []string{"words"}},
-		{"adapters", []string{"extent/fileextent", "meta/pebblemeta", "auth/sigv4", "auth/policy", "auth/token"}, []string{"words", "ports"}},
-		{"contracts", []string{"extent/extenttest", "meta/metatest"}, []string{"words", "ports"}},
+		{"adapters", []string{"extent/fileextent", "meta/pebblemeta", "meta/pgmeta", "auth/sigv4", "auth/policy", "auth/token"}, []string{"words", "ports"}},
+		{"contracts", []string{"extent/extenttest", "meta/metatest", "meta/pgmeta/pgtest"}, []string{"words", "ports"}},
 		{"domain", []string{"internal/jobs", "internal/content", "internal/repository", "internal/object", "internal/usage"},
 			[]string{"words", "ports"}},
 		{"protocols", []string{"internal/s3", "internal/oci"}, []string{"words", "ports", "domain"}},
@@ -58,6 +58,7 @@ func siblings() map[string][]string {
 func users() map[string][]string {
 	return map[string][]string{
 		"github.com/cockroachdb/pebble/v2":     {"meta/pebblemeta"},
+		"github.com/jackc/pgx/v5":              {"meta/pgmeta", "meta/pgmeta/pgtest"},
 		"github.com/prometheus/client_golang":  {"internal/telemetry"},
 		"github.com/spf13/cobra":               {"internal/cli"},
 		"github.com/goccy/go-yaml":             {"internal/config"},

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the programs that the end-to-end tests start: crane, oras, regctl, versitygw and the OCI conformance suite (Go) into .build/bin,
-# S3 clients (PyPI) into .build/venv, skopeo, buildah and podman from Debian where they are missing. With ZAS_NIGHTLY also what takes long to build.
+# S3 clients (PyPI) into .build/venv, skopeo, buildah, podman and PostgreSQL from Debian where they are missing. With ZAS_NIGHTLY also what takes long to build.
 # What is there already, built from the same pins, is left alone.
 set -eu
 
@@ -116,6 +116,7 @@ command -v python3 >/dev/null || debian python3 python3-venv
 python
 javascript
 java
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { echo "installing PostgreSQL" && debian postgresql; }
 for engine in skopeo buildah podman; do
 	command -v $engine >/dev/null || { echo "installing $engine" && debian $engine; }
 done
