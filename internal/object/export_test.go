@@ -4,9 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/zot-artifact-store/zas/meta"
 )
+
+// PlanRemoval plans the removal of v.
+func PlanRemoval(s *Service, v *Version, at time.Time, bypass bool) error {
+	_, err := s.planRemove(context.Background(), nil, "bucket", "key", v, removal{at: at, bypass: bypass})
+	return err
+}
 
 // Misshapen tells which rows of versions do not agree with each other; nil when all do.
 func Misshapen(ctx context.Context, store meta.Store) error {

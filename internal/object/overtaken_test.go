@@ -43,10 +43,10 @@ type overtaking struct {
 	late    func(b *bench, ids map[string]string) error
 	first   func(b *bench, ids map[string]string) error
 	refused *fault.Code // of the late one
-	want    string      // versions of the key, newest first: bytes, - for a delete marker, ! for a null version
+	want    string      // versions of the key, newest first: bytes, - for a delete marker, ! for a null version, + with tags, * with a retention
 }
 
-// withThree is a key with a null version "0" and versions "1" and "2", under object lock.
+// withThree is a key with a null version "0" and versions "1" and "2".
 func withThree(b *bench) map[string]string {
 	b.bucket("bucket")
 	b.put("bucket", "key", []byte("0"))
@@ -83,9 +83,7 @@ func hideKey(b *bench, _ map[string]string) error {
 func protect(name string) func(*bench, map[string]string) error {
 	return func(b *bench, ids map[string]string) error {
 		ref := object.VersionRef{Bucket: "bucket", Key: "key", VersionID: ids[name]}
-		return errors.Join(
-			b.PutLock(b.t.Context(), object.LockRequest{By: alice, Bucket: "bucket"}),
-			b.PutRetention(b.t.Context(), object.RetentionRequest{By: alice, Version: ref, Retention: retainYear(object.Compliance)}))
+		return b.PutRetention(b.t.Context(), object.RetentionRequest{By: alice, Version: ref, Retention: retainYear(object.Compliance)})
 	}
 }
 
@@ -128,22 +126,30 @@ func overtakings() map[string]overtaking {
 		"a removal, by the same":                              {late: deleteVersion("1"), first: deleteVersion("1"), want: "2 0!"},
 		"a removal of the null, by its promotion":             {late: deleteVersion("0"), first: deleteVersion("2", "1"), want: ""},
 		"a removal of the null, by another null version":      {prepare: suspended, late: deleteVersion("0"), first: putKey("x"), want: "2 1"},
-		"a removal, by a retention":                           {late: deleteVersion("1"), first: protect("1"), refused: fault.ObjectLocked, want: "2 1 0!"},
-		"a removal of the current one, by a retention":        {late: deleteVersion("2"), first: protect("2"), refused: fault.ObjectLocked, want: "2 1 0!"},
-		"a removal, by promotion and a retention":             {late: deleteVersion("1"), first: both(deleteVersion("2"), protect("1")), refused: fault.ObjectLocked, want: "1 0!"},
-		"a removal of the null, by a retention":               {late: deleteVersion("0"), first: protect("0"), refused: fault.ObjectLocked, want: "2 1 0!"},
-		"a removal that promotes, by a retention of the next": {late: deleteVersion("2"), first: protect("1"), want: "1 0!"},
-		"a removal of many, by a retention of one":            {late: deleteVersion("2", "1", "0"), first: protect("1"), refused: fault.ObjectLocked, want: "1"},
-		"tags, by the retirement of their version":            {late: retag("2"), first: putKey("x"), want: "x 2 1 0!"},
-		"tags, by the promotion of their version":             {late: retag("1"), first: deleteVersion("2"), want: "1 0!"},
+		"a removal, by a retention":                           {prepare: lockable, late: deleteVersion("1"), first: protect("1"), refused: fault.ObjectLocked, want: "2 1* 0!"},
+		"a removal of the current one, by a retention":        {prepare: lockable, late: deleteVersion("2"), first: protect("2"), refused: fault.ObjectLocked, want: "2* 1 0!"},
+		"a removal, by promotion and a retention":             {prepare: lockable, late: deleteVersion("1"), first: both(deleteVersion("2"), protect("1")), refused: fault.ObjectLocked, want: "1* 0!"},
+		"a removal of the null, by a retention":               {prepare: lockable, late: deleteVersion("0"), first: protect("0"), refused: fault.ObjectLocked, want: "2 1 0!*"},
+		"a removal that promotes, by a retention of the next": {prepare: lockable, late: deleteVersion("2"), first: protect("1"), want: "1* 0!"},
+		"a removal of many, by a retention of one":            {prepare: lockable, late: deleteVersion("2", "1", "0"), first: protect("1"), refused: fault.ObjectLocked, want: "1*"},
+		"tags, by the retirement of their version":            {late: retag("2"), first: putKey("x"), want: "x 2+ 1 0!"},
+		"tags, by the promotion of their version":             {late: retag("1"), first: deleteVersion("2"), want: "1+ 0!"},
 		"tags, by the removal of their version":               {late: retag("1"), first: deleteVersion("1"), refused: fault.VersionNotFound, want: "2 0!"},
-		"a retention, by a removal":                           {late: protect("1"), first: both(protect("0"), deleteVersion("1")), refused: fault.VersionNotFound, want: "2 0!"},
-		"a retention, by retirement":                          {late: protect("2"), first: both(protect("0"), putKey("x")), want: "x 2 1 0!"},
+		"a retention, by a removal":                           {prepare: lockable, late: protect("1"), first: deleteVersion("1"), refused: fault.VersionNotFound, want: "2 0!"},
+		"a retention, by retirement":                          {prepare: lockable, late: protect("2"), first: putKey("x"), want: "x 2* 1 0!"},
 		"a write without versioning, by versioning":           {prepare: fresh, late: putKey("3"), first: turn(object.Versioned), want: "3 0!"},
 		"a deletion without versioning, by versioning":        {prepare: fresh, late: hideKey, first: turn(object.Versioned), want: "- 0!"},
 		"a deletion without versioning, by a marker":          {prepare: fresh, late: hideKey, first: both(turn(object.Suspended), hideKey), want: "-!"},
 		"a write of a new key, by its marker":                 {prepare: emptied, late: putKey("3"), first: hideKey, want: "3 -"},
 	}
+}
+
+func lockable(b *bench) any {
+	ids := withThree(b)
+	if err := b.PutLock(b.t.Context(), object.LockRequest{By: alice, Bucket: "bucket"}); err != nil {
+		b.t.Fatal(err)
+	}
+	return ids
 }
 
 func suspended(b *bench) any {
@@ -217,8 +223,13 @@ func (b *bench) wantHistory(key, want string) {
 			got += " "
 		}
 		got += string(data)
-		if it.Version.Null {
-			got += "!"
+		for _, mark := range []struct {
+			text  string
+			there bool
+		}{{"!", it.Version.Null}, {"+", len(it.Version.Tags) > 0}, {"*", it.Version.Retention != object.Retention{}}} {
+			if mark.there {
+				got += mark.text
+			}
 		}
 	}
 	if got != want {
