@@ -140,3 +140,13 @@ func Of(err error) *Error {
 	}
 	return &Error{Code: Unexpected, Cause: err}
 }
+
+// Named is the code with this name; nil when there is none.
+func Named(name string) *Code {
+	for _, c := range all {
+		if c.name == name {
+			return c
+		}
+	}
+	return nil
+}

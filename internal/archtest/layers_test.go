@@ -20,15 +20,16 @@ func layers() []layer {
 		{"words", []string{"artifact", "digest", "fault", "module", "pattern"}, nil},
 		{"ports", []string{"extent", "meta", "auth", "event"}, []string{"words"}},
 		{"adapters", []string{"extent/fileextent", "meta/pebblemeta", "meta/pgmeta", "auth/sigv4", "auth/policy", "auth/token"}, []string{"words", "ports"}},
+		{"client", []string{"client"}, []string{"words"}},
 		{"contracts", []string{"extent/extenttest", "meta/metatest", "meta/pgmeta/pgtest"}, []string{"words", "ports"}},
 		{"domain", []string{"internal/jobs", "internal/content", "internal/repository", "internal/object", "internal/usage"},
 			[]string{"words", "ports"}},
 		{"protocols", []string{"internal/s3", "internal/oci"}, []string{"words", "ports", "domain"}},
 		{"assembly", []string{"internal/config", "internal/telemetry", "internal/server", "internal/demo", "internal/reference", "internal/cli", "standard", "cmd/zas"},
-			[]string{"words", "ports", "adapters", "domain", "protocols"}},
+			[]string{"words", "ports", "adapters", "client", "domain", "protocols"}},
 		{"models", []string{"internal/content/collectionmodel"}, []string{"words", "ports"}},
 		{"tests", []string{"internal/archtest", "internal/e2e", "internal/e2e/instance", "internal/e2e/wire", "internal/e2e/crash", "bench"},
-			[]string{"words", "ports", "adapters", "contracts", "domain", "protocols", "assembly"}},
+			[]string{"words", "ports", "adapters", "client", "contracts", "domain", "protocols", "assembly"}},
 	}
 }
 
@@ -36,6 +37,7 @@ func layers() []layer {
 func siblings() map[string][]string {
 	return map[string][]string{
 		"artifact":            {"digest"},
+		"client":              {"auth/sigv4"},
 		"event":               {"meta"},                                                     // the outbox is rows
 		"internal/repository": {"internal/content", "internal/jobs"},                        // manifests are content
 		"internal/object":     {"internal/content", "internal/repository", "internal/jobs"}, // a bucket is a repository with keys
@@ -70,6 +72,9 @@ func users() map[string][]string {
 		"github.com/anishathalye/porcupine":    {"internal/object"},
 	}
 }
+
+// light are the client and what it is made of beside the words: who uses it gets no dependency with it.
+func light() []string { return []string{"client", "auth", "auth/sigv4"} }
 
 func layerOf(path string) (layer, bool) {
 	for _, l := range layers() {
@@ -139,8 +144,8 @@ func TestDependenciesStayWhereTheyBelong(t *testing.T) {
 			if dependency == "" {
 				continue
 			}
-			if own.name == "words" {
-				t.Errorf("%s imports %s: words use the standard library only", p.path, path)
+			if own.name == "words" || slices.Contains(light(), p.path) {
+				t.Errorf("%s imports %s: words and the client use the standard library only", p.path, path)
 			}
 			if may, kept := users()[dependency]; kept && !slices.Contains(may, p.path) {
 				t.Errorf("%s imports %s, which belongs to %v", p.path, path, may)
