@@ -8,7 +8,7 @@ import traceback
 from harness import Harness
 
 MODULES = [
-    "buckets", "settings", "objects", "conditions", "locking", "checksums", "multipart", "copying", "listing", "presigned", "posting", "corrupted",
+    "buckets", "settings", "objects", "conditions", "locking", "versions", "checksums", "multipart", "copying", "listing", "presigned", "posting", "corrupted",
     "awscli", "s3cmd", "s5cmd", "tables",
 ]
 
