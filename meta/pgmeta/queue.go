@@ -12,7 +12,7 @@ import (
 // member is one Update, from its call to its outcome. Its function runs in the goroutine of the caller, whom the writer
 // gives a turn: so panics and the like go where they belong.
 type member struct {
-	ctx      context.Context
+	ctx      context.Context //nolint:containedctx // of the call, which waits for the member's outcome
 	declared meta.Declared
 	locks    []lock
 	keys     [][]byte // declared; read before the turn

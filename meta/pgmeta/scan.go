@@ -92,7 +92,7 @@ func merge(ctx context.Context, r meta.Range, stored pages, own []write, yield f
 			yield(meta.Row{}, err)
 			return
 		}
-		next := meta.Row{}
+		var next meta.Row
 		switch order := compare(row, found, own, r.Reverse); {
 		case !found && len(own) == 0:
 			return
