@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/xml"
 	"errors"
@@ -15,10 +14,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/zot-artifact-store/zas/artifact"
 	"github.com/zot-artifact-store/zas/digest"
+	"github.com/zot-artifact-store/zas/headertext"
 )
 
 // Info is what the server tells of a version.
@@ -71,30 +70,8 @@ func (m *Metadata) set(q *request) {
 	q.set("Content-Encoding", m.ContentEncoding)
 	q.set("Content-Language", m.ContentLanguage)
 	for name, value := range m.User {
-		q.set("X-Amz-Meta-"+name, encodeText(value))
+		q.set("X-Amz-Meta-"+name, headertext.Encode(value))
 	}
-}
-
-// encodeText is s as a header: RFC 2047 unless it comes through as it is.
-func encodeText(s string) string {
-	plain := !strings.Contains(s, "=?") && strings.TrimSpace(s) == s
-	for i := 0; plain && i < len(s); i++ {
-		plain = ' ' <= s[i] && s[i] <= '~'
-	}
-	if plain {
-		return s
-	}
-	const most = 45 // bytes of text in a word of 75 characters
-	var words []string
-	for s != "" {
-		n := min(most, len(s))
-		for n < len(s) && !utf8.RuneStart(s[n]) {
-			n--
-		}
-		words = append(words, "=?UTF-8?B?"+base64.StdEncoding.EncodeToString([]byte(s[:max(n, 1)]))+"?=")
-		s = s[max(n, 1):]
-	}
-	return strings.Join(words, " ")
 }
 
 func (l Lock) set(q *request) {

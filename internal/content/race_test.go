@@ -1,7 +1,6 @@
 package content_test
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -11,28 +10,15 @@ import (
 	"github.com/zot-artifact-store/zas/fault"
 	"github.com/zot-artifact-store/zas/internal/content"
 	"github.com/zot-artifact-store/zas/meta"
+	"github.com/zot-artifact-store/zas/meta/metatest"
 )
-
-// between is a metadata store in which something else happens once, after a plan and before its transaction.
-type between struct {
-	meta.Store
-	happens func()
-}
-
-func (b *between) Update(ctx context.Context, locks meta.LockSet, fn func(meta.Tx) error) error {
-	if f := b.happens; f != nil {
-		b.happens = nil
-		f()
-	}
-	return b.Store.Update(ctx, locks, fn)
-}
 
 // whoever plans over the returned store is overtaken by happens, which runs over b.
 func (b *bench) overtaken(happens func()) *content.Store {
-	gap := &between{Store: b.meta}
+	gap := &metatest.BetweenStore{Store: b.meta}
 	s := b.contentOver(gap, b.extents)
 	b.Store = s
-	gap.happens = happens
+	gap.Happens = happens
 	return s
 }
 

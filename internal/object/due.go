@@ -3,6 +3,7 @@ package object
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,10 +53,15 @@ func (s *Service) agendaOf(ctx context.Context, r meta.Reader, bucket string, ro
 	return a, err
 }
 
+// about says whether the rule is in force for a key.
+func (r *LifecycleRule) about(key string) bool {
+	return r.Enabled && (r.Filter.Prefix == nil || strings.HasPrefix(key, *r.Filter.Prefix))
+}
+
 // covers says whether the rule is in force for the version. Delete markers have neither tags nor size.
 func (r *LifecycleRule) covers(key string, v *Version) bool {
 	f := &r.Filter
-	if !r.Enabled || f.Prefix != nil && !strings.HasPrefix(key, *f.Prefix) {
+	if !r.about(key) {
 		return false
 	}
 	if v.Marker {
@@ -65,16 +71,7 @@ func (r *LifecycleRule) covers(key string, v *Version) bool {
 }
 
 func hasTags(have, want []Tag) bool {
-	for _, w := range want {
-		found := false
-		for _, h := range have {
-			found = found || h == w
-		}
-		if !found {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(want, func(w Tag) bool { return !slices.Contains(have, w) })
 }
 
 // current is the day on which the current version of a key expires.
@@ -138,7 +135,7 @@ func (a agenda) upload(key string, t int64) uint64 {
 	day := uint64(never)
 	for i := range a.rules {
 		r := &a.rules[i]
-		if r.Enabled && r.AbortDays > 0 && (r.Filter.Prefix == nil || strings.HasPrefix(key, *r.Filter.Prefix)) {
+		if r.AbortDays > 0 && r.about(key) {
 			day = min(day, a.after(t, r.AbortDays))
 		}
 	}
@@ -147,12 +144,7 @@ func (a agenda) upload(key string, t int64) uint64 {
 
 // counts says whether a rule keeps a number of noncurrent versions: a new one makes an older one due.
 func (a agenda) counts() bool {
-	for i := range a.rules {
-		if a.rules[i].NoncurrentKeep > 0 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(a.rules, func(r LifecycleRule) bool { return r.NoncurrentKeep > 0 })
 }
 
 // first is the earliest day on which something of the key could be due because of v, wherever v is among its versions.

@@ -365,9 +365,8 @@ func (s *Service) planReview(ctx context.Context, r meta.Reader, bucket string, 
 	if err != nil || len(a.rules) == 0 {
 		return nil, nil, row, err
 	}
-	scans := [...]func(context.Context, meta.Reader, agenda, string, reviewRow) ([]due, []string, error){reviewObjects, reviewMarkers, reviewHistory, reviewUploads}
-	for at.Table < len(scans) {
-		days, last, err := scans[at.Table](ctx, r, a, bucket, at)
+	for at.Table <= reviewUploads {
+		days, last, err := a.reviewTable(ctx, r, bucket, at)
 		if err != nil {
 			return nil, nil, row, err
 		}
@@ -380,6 +379,28 @@ func (s *Service) planReview(ctx context.Context, r meta.Reader, bucket string, 
 		}
 	}
 	return nil, nil, row, nil
+}
+
+// The tables in the order of a review. Their numbers are stored.
+const (
+	reviewObjects = iota
+	reviewMarkers
+	reviewHistory
+	reviewUploads
+)
+
+// reviewTable reads the next rows of the table where a review is; last is nil when they are its last.
+func (a agenda) reviewTable(ctx context.Context, r meta.Reader, bucket string, at reviewRow) (days []due, last []string, err error) {
+	version := func(e meta.Entry[Version]) uint64 { return a.first(e.Parts[1], &e.Value, at.Table != reviewHistory) }
+	switch at.Table {
+	case reviewObjects:
+		return reviewRows(ctx, r, objects, bucket, at.After, version)
+	case reviewMarkers:
+		return reviewRows(ctx, r, markers, bucket, at.After, version)
+	case reviewHistory:
+		return reviewRows(ctx, r, history, bucket, at.After, version)
+	}
+	return reviewRows(ctx, r, uploads, bucket, at.After, func(e meta.Entry[uploadRow]) uint64 { return a.upload(e.Parts[1], e.Value.Initiated) })
 }
 
 // reviewRows reads up to reviewBatch rows of t; last is nil when they are the last.
@@ -401,20 +422,4 @@ func reviewRows[V any](ctx context.Context, r meta.Reader, t meta.Table[V], buck
 		}
 	}
 	return days, last, nil
-}
-
-func reviewObjects(ctx context.Context, r meta.Reader, a agenda, bucket string, at reviewRow) ([]due, []string, error) {
-	return reviewRows(ctx, r, objects, bucket, at.After, func(e meta.Entry[Version]) uint64 { return a.first(e.Parts[1], &e.Value, true) })
-}
-
-func reviewMarkers(ctx context.Context, r meta.Reader, a agenda, bucket string, at reviewRow) ([]due, []string, error) {
-	return reviewRows(ctx, r, markers, bucket, at.After, func(e meta.Entry[Version]) uint64 { return a.first(e.Parts[1], &e.Value, true) })
-}
-
-func reviewHistory(ctx context.Context, r meta.Reader, a agenda, bucket string, at reviewRow) ([]due, []string, error) {
-	return reviewRows(ctx, r, history, bucket, at.After, func(e meta.Entry[Version]) uint64 { return a.first(e.Parts[1], &e.Value, false) })
-}
-
-func reviewUploads(ctx context.Context, r meta.Reader, a agenda, bucket string, at reviewRow) ([]due, []string, error) {
-	return reviewRows(ctx, r, uploads, bucket, at.After, func(e meta.Entry[uploadRow]) uint64 { return a.upload(e.Parts[1], e.Value.Initiated) })
 }

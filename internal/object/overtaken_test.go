@@ -1,7 +1,6 @@
 package object_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -9,28 +8,14 @@ import (
 
 	"github.com/zot-artifact-store/zas/fault"
 	"github.com/zot-artifact-store/zas/internal/object"
-	"github.com/zot-artifact-store/zas/meta"
+	"github.com/zot-artifact-store/zas/meta/metatest"
 )
-
-// between is a metadata store in which something else happens once, after a plan and before its transaction.
-type between struct {
-	meta.Store
-	happens func()
-}
-
-func (b *between) Update(ctx context.Context, locks meta.LockSet, fn func(meta.Tx) error) error {
-	if f := b.happens; f != nil {
-		b.happens = nil
-		f()
-	}
-	return b.Store.Update(ctx, locks, fn)
-}
 
 // overtaken is a bench like b whose next transaction happens comes before, over b.
 func (b *bench) overtaken(happens func()) *bench {
-	gap := &between{Store: b.meta}
+	gap := &metatest.BetweenStore{Store: b.meta}
 	late := b.over(gap, b.extents)
-	gap.happens = func() {
+	gap.Happens = func() {
 		happens()
 		late.now = b.now
 	}

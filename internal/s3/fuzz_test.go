@@ -12,6 +12,7 @@ import (
 
 	"github.com/zot-artifact-store/zas/auth"
 	"github.com/zot-artifact-store/zas/fault"
+	"github.com/zot-artifact-store/zas/headertext"
 	"github.com/zot-artifact-store/zas/internal/object"
 )
 
@@ -269,7 +270,7 @@ func FuzzUserMetadata(f *testing.F) {
 		if !utf8.ValidString(stored) {
 			t.Fatalf("%q is stored as %q", s, stored)
 		}
-		sent := encodeMeta(stored)
+		sent := headertext.Encode(stored)
 		for i := range len(sent) {
 			if sent[i] < 0x20 || sent[i] > 0x7E {
 				t.Fatalf("%q is sent as %q", stored, sent)

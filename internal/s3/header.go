@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"encoding/base64"
 	"mime"
 	"net/http"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/zot-artifact-store/zas/auth/sigv4"
 	"github.com/zot-artifact-store/zas/fault"
+	"github.com/zot-artifact-store/zas/headertext"
 	"github.com/zot-artifact-store/zas/internal/object"
 )
 
@@ -64,28 +64,6 @@ func toText(s string) string {
 	return string(runes)
 }
 
-// encodeMeta is a value as a header: RFC 2047 unless it is ASCII that comes through as it is.
-func encodeMeta(s string) string {
-	plain := !strings.Contains(s, "=?") && strings.TrimSpace(s) == s
-	for i := 0; plain && i < len(s); i++ {
-		plain = 0x20 <= s[i] && s[i] <= 0x7E
-	}
-	if plain {
-		return s
-	}
-	const most = 45 // bytes of text in a word of 75 characters
-	var words []string
-	for s != "" {
-		n := min(most, len(s))
-		for n < len(s) && !utf8.RuneStart(s[n]) {
-			n--
-		}
-		words = append(words, "=?UTF-8?B?"+base64.StdEncoding.EncodeToString([]byte(s[:n]))+"?=")
-		s = s[n:]
-	}
-	return strings.Join(words, " ")
-}
-
 // setMetadata tells what is stored with an object.
 func setMetadata(h http.Header, m *object.Metadata) {
 	if m.ContentType == "" {
@@ -102,7 +80,7 @@ func setMetadata(h http.Header, m *object.Metadata) {
 		}
 	}
 	for name, value := range m.User {
-		h[sentMetaPrefix+name] = []string{encodeMeta(value)}
+		h[sentMetaPrefix+name] = []string{headertext.Encode(value)}
 	}
 }
 

@@ -83,6 +83,12 @@ func (d *document) key(name, value string, url bool) {
 	d.close(name)
 }
 
+func (d *document) commonPrefix(name string, url bool) {
+	d.open("CommonPrefixes")
+	d.key("Prefix", name, url)
+	d.close("CommonPrefixes")
+}
+
 func (d *document) encodingType(url bool) {
 	if url {
 		d.text("EncodingType", "url")
@@ -123,9 +129,7 @@ func (l *listing) items(x *document, list []object.Item, owner bool) {
 	}
 	for _, it := range list {
 		if it.Version == nil {
-			x.open("CommonPrefixes")
-			x.key("Prefix", it.Name, l.url)
-			x.close("CommonPrefixes")
+			x.commonPrefix(it.Name, l.url)
 		}
 	}
 }

@@ -248,9 +248,7 @@ func (op *listMultipartUploads) serve(ctx context.Context, c *call) error {
 	}
 	for _, it := range list {
 		if it.Upload == nil {
-			x.open("CommonPrefixes")
-			x.key("Prefix", it.Name, op.url)
-			x.close("CommonPrefixes")
+			x.commonPrefix(it.Name, op.url)
 		}
 	}
 	x.send(c.w, http.StatusOK)

@@ -141,9 +141,7 @@ func (op *listObjectVersions) serve(ctx context.Context, c *call) error {
 	}
 	for _, it := range list {
 		if it.Version == nil {
-			x.open("CommonPrefixes")
-			x.key("Prefix", it.Name, op.url)
-			x.close("CommonPrefixes")
+			x.commonPrefix(it.Name, op.url)
 		}
 	}
 	x.send(c.w, http.StatusOK)

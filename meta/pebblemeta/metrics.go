@@ -6,8 +6,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	dto "github.com/prometheus/client_model/go"
-
-	"github.com/zot-artifact-store/zas/meta"
 )
 
 type counters struct {
@@ -30,13 +28,10 @@ type Metrics struct {
 
 // Metrics reports how the store does; zeros after Close.
 func (s *Store) Metrics() Metrics {
-	if !s.open.TryRLock() {
+	if s.calls.Begin() != nil {
 		return Metrics{}
 	}
-	defer s.open.RUnlock()
-	if s.closed {
-		return Metrics{}
-	}
+	defer s.calls.Leave()
 	m := s.db.Metrics()
 	return Metrics{
 		Commits:        s.counters.commits.Load(),
@@ -63,13 +58,10 @@ func syncs(m *pebble.Metrics) uint64 {
 // Checkpoint makes dir, which must not exist, a copy of the database as of now, sharing files where it can. Everything that was
 // acknowledged before the call is in it. The copy is opened with Open.
 func (s *Store) Checkpoint(dir string) error {
-	if !s.open.TryRLock() {
-		return meta.ErrClosed
+	if err := s.calls.Begin(); err != nil {
+		return err
 	}
-	defer s.open.RUnlock()
-	if s.closed {
-		return meta.ErrClosed
-	}
+	defer s.calls.Leave()
 	if err := s.db.Checkpoint(dir, pebble.WithFlushedWAL()); err != nil {
 		return fmt.Errorf("pebblemeta: checkpoint to %s: %w", dir, err)
 	}

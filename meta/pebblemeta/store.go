@@ -44,8 +44,7 @@ type Store struct {
 	log    *slog.Logger
 	stripe *stripes
 
-	open   sync.RWMutex // held shared by every call, exclusive by Close
-	closed bool
+	calls meta.Calls
 
 	commit   sync.Mutex             // one commit at a time takes its version and its place in the log
 	next     uint64                 // the version before the next commit's; under commit
@@ -117,13 +116,7 @@ func makeDir(fs vfs.FS, dir string) error {
 
 // Close waits for the calls under way and closes the database. Calls after it report meta.ErrClosed.
 func (s *Store) Close() error {
-	s.open.Lock()
-	defer s.open.Unlock()
-	if s.closed {
-		return nil
-	}
-	s.closed = true
-	return s.closeFiles()
+	return s.calls.Close(s.closeFiles)
 }
 
 func (s *Store) closeFiles() (err error) {
@@ -138,23 +131,6 @@ func (s *Store) closeFiles() (err error) {
 	}
 	return err
 }
-
-// enter begins a call; leave ends it. It never blocks, so that a View within a transaction cannot hang on a Close.
-func (s *Store) enter(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if !s.open.TryRLock() {
-		return meta.ErrClosed // only Close ever takes it exclusively
-	}
-	if s.closed {
-		s.open.RUnlock()
-		return meta.ErrClosed
-	}
-	return nil
-}
-
-func (s *Store) leave() { s.open.RUnlock() }
 
 // Err is the failure that has stopped the store from writing, or nil. Only a restart of the process ends it.
 func (s *Store) Err() error {
@@ -173,10 +149,10 @@ func (s *Store) stop(err error) {
 
 // View implements meta.Store.
 func (s *Store) View(ctx context.Context, fn func(meta.Reader) error) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.calls.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.calls.Leave()
 	rests, err := s.view(fn)
 	return s.await(ctx, rests, err)
 }
@@ -198,10 +174,10 @@ func (s *Store) view(fn func(meta.Reader) error) (*commit, error) {
 
 // Update implements meta.Store.
 func (s *Store) Update(ctx context.Context, locks meta.LockSet, fn func(meta.Tx) error) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.calls.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.calls.Leave()
 	if err := s.Err(); err != nil {
 		return err
 	}

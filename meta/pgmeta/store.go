@@ -102,8 +102,7 @@ type Store struct {
 	queue   *queue
 	writers sync.WaitGroup
 
-	open     sync.RWMutex // held shared by every call, exclusive by Close
-	closed   bool
+	calls    meta.Calls
 	counters counters
 }
 
@@ -208,41 +207,20 @@ func (s *Store) Mode() string { return string(s.mode) }
 
 // Close waits for the calls under way and ends the connections. Calls after it report meta.ErrClosed.
 func (s *Store) Close() error {
-	s.open.Lock()
-	defer s.open.Unlock()
-	if s.closed {
+	return s.calls.Close(func() error {
+		s.queue.close()
+		s.writers.Wait()
+		s.readers.close()
 		return nil
-	}
-	s.closed = true
-	s.queue.close()
-	s.writers.Wait()
-	s.readers.close()
-	return nil
+	})
 }
-
-// enter begins a call; leave ends it. It never blocks, so that a View within a transaction cannot hang on a Close.
-func (s *Store) enter(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if !s.open.TryRLock() {
-		return meta.ErrClosed // only Close ever takes it exclusively
-	}
-	if s.closed {
-		s.open.RUnlock()
-		return meta.ErrClosed
-	}
-	return nil
-}
-
-func (s *Store) leave() { s.open.RUnlock() }
 
 // View implements meta.Store.
 func (s *Store) View(ctx context.Context, fn func(meta.Reader) error) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.calls.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.calls.Leave()
 	v := &view{store: s, ctx: ctx}
 	defer v.end()
 	if err := fn(v); v.broken == nil {
@@ -253,10 +231,10 @@ func (s *Store) View(ctx context.Context, fn func(meta.Reader) error) error {
 
 // Update implements meta.Store.
 func (s *Store) Update(ctx context.Context, locks meta.LockSet, fn func(meta.Tx) error) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.calls.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.calls.Leave()
 	m := s.newMember(ctx, locks, fn)
 	s.queue.add(m)
 	return m.await()
