@@ -16,7 +16,7 @@ import (
 
 // The tables of lifecycle.
 var (
-	dues    = meta.NewTable[[]byte](0x4A, "lifecycle dues")       // day (U64), bucket, key: nothing more
+	dues    = meta.NewTable[[]byte](0x4A, "lifecycle dues")       // day (U64), bucket, key: which filing it is, so that none is taken for another
 	reviews = meta.NewTable[reviewRow](0x4B, "lifecycle reviews") // bucket
 )
 
@@ -163,9 +163,9 @@ func file(bucket, key string, day uint64) meta.Step {
 	if day == never {
 		return meta.Step{}
 	}
-	row := dues.Key(meta.U64(day), bucket, key)
+	row, n := dues.Key(meta.U64(day), bucket, key), newNonce()
 	return meta.Step{Locks: meta.LockSet{}.Write(row), Do: func(_ context.Context, tx meta.Tx) error {
-		return dues.PutKey(tx, row, []byte{})
+		return dues.PutKey(tx, row, n[:])
 	}}
 }
 

@@ -1,6 +1,7 @@
 package object
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -120,15 +121,36 @@ func (s *Service) look(ctx context.Context, d due, today uint64) error {
 			return meta.Step{}, err
 		}
 		done = g.done
-		row := dues.Key(meta.U64(d.day), d.bucket, d.key)
-		looked := meta.Step{Locks: meta.LockSet{}.Write(row), Do: func(_ context.Context, tx meta.Tx) error { return tx.Delete(row) }}
-		return meta.Join(append([]meta.Step{looked, g.again()}, g.steps...)...), nil
+		looked, err := d.looked(ctx, r)
+		return meta.Join(append([]meta.Step{looked, g.again()}, g.steps...)...), err
 	})
 	if err == nil {
 		done.Looks = 1
 		s.count(done)
 	}
 	return err
+}
+
+// looked is the step that removes d's row. It is stale once the key has been filed for that day again: who did so changed something that the
+// plan does not know.
+func (d due) looked(ctx context.Context, r meta.Reader) (meta.Step, error) {
+	row := dues.Key(meta.U64(d.day), d.bucket, d.key)
+	filed, err := dues.GetKey(ctx, r, row)
+	if err != nil && !errors.Is(err, meta.ErrNotFound) { // another look may have been faster
+		return meta.Step{}, err
+	}
+	return meta.Step{Locks: meta.LockSet{}.Write(row), Do: func(ctx context.Context, tx meta.Tx) error {
+		now, err := dues.GetKey(ctx, tx, row)
+		switch {
+		case errors.Is(err, meta.ErrNotFound):
+			return nil
+		case err != nil:
+			return err
+		case !bytes.Equal(now, filed):
+			return meta.ErrStale
+		}
+		return tx.Delete(row)
+	}}, nil
 }
 
 // glance is a look being planned.

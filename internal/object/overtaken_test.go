@@ -285,3 +285,33 @@ func TestACopyHasTheChecksumThatItAsksFor(t *testing.T) {
 		wantFault(t, err, fault.ConditionalConflict)
 	})
 }
+
+// TestALookDoesNotForgetWhatIsFiledMeanwhile lifts a legal hold between the plan of a look, which finds nothing to do because of it, and
+// its transaction. Both are about the same row of dues.
+func TestALookDoesNotForgetWhatIsFiledMeanwhile(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, b *bench) {
+		if err := b.CreateBucket(t.Context(), object.CreateBucketRequest{By: alice, Bucket: "bucket", Lockable: true}); err != nil {
+			t.Fatal(err)
+		}
+		b.lifecycle("bucket", object.LifecycleRule{NoncurrentDays: 1})
+		version := object.VersionRef{Bucket: "bucket", Key: "key", VersionID: b.put("bucket", "key", bytesOf(1, 30)).VersionID}
+		b.delete("bucket", "key", "")
+		hold := func(h object.Hold) {
+			if err := b.PutHold(t.Context(), object.HoldRequest{By: alice, Version: version, Hold: h}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		hold(object.HoldOn)
+		b.pass(3)
+		hold(object.HoldOn) // files the key for today
+		late := b.overtaken(func() { hold(object.HoldOff) })
+		late.now = b.now
+		if err := late.Expire(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Expire(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.wantVersions("bucket", 1, 1)
+	})
+}
