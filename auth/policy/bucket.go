@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/zot-artifact-store/zas/auth"
 	"github.com/zot-artifact-store/zas/fault"
+	"github.com/zot-artifact-store/zas/strictjson"
 )
 
 // Bucket is the policy of a bucket (S3 User Guide, "Policies and permissions in Amazon S3"): what its owner allows and denies to people without
@@ -67,35 +69,22 @@ func ParseBucket(text []byte, bucket string) (*Bucket, error) {
 	return b, nil
 }
 
-// members are those of an object, which has these at most, each once. encoding/json alone would take any case and the last of several.
+// members are those of an object, which has these at most, each once.
 func members(raw json.RawMessage, known ...string) (map[string]json.RawMessage, error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+	list, ok := strictjson.Object(raw)
+	if !ok {
 		return nil, malformed("Policy has invalid syntax: an object is expected")
 	}
 	all := map[string]json.RawMessage{}
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return nil, malformed("This policy contains invalid Json")
+	for _, m := range list {
+		if _, twice := all[m.Name]; twice {
+			return nil, malformed("Policy has duplicate element: " + m.Name)
 		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, malformed("This policy contains invalid Json")
-		}
-		text, _ := name.(string)
-		if _, twice := all[text]; twice {
-			return nil, malformed("Policy has duplicate element: " + text)
-		}
-		all[text] = value
+		all[m.Name] = m.Value
 	}
-	for name := range all {
-		found := false
-		for _, k := range known {
-			found = found || k == name
-		}
-		if !found {
-			return nil, malformed("Unknown field " + name)
+	for _, m := range list {
+		if !slices.Contains(known, m.Name) {
+			return nil, malformed("Unknown field " + m.Name)
 		}
 	}
 	return all, nil
@@ -155,8 +144,7 @@ var errNoStrings = errors.New("neither a string nor a list of them")
 
 // stringsOf is a string, or a list of them which is not empty.
 func stringsOf(raw json.RawMessage) (list []string, err error) {
-	var one string
-	if json.Unmarshal(raw, &one) == nil && raw[0] == '"' {
+	if one, ok := strictjson.Text(raw); ok {
 		return []string{one}, nil
 	}
 	if err := json.Unmarshal(raw, &list); err != nil || len(list) == 0 {
@@ -275,21 +263,11 @@ func (s *statement) about(a auth.Action, r auth.Resource) bool {
 
 // Public says whether the policy allows anything to everybody (S3 API, "GetBucketPolicyStatus").
 func (b *Bucket) Public() bool {
-	for _, s := range b.statements {
-		if s.everybody && !s.deny {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(b.statements, func(s statement) bool { return s.everybody && !s.deny })
 }
 
 func anyMatches(patterns []string, name string) bool {
-	for _, p := range patterns {
-		if wildcard(p, name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(patterns, func(p string) bool { return wildcard(p, name) })
 }
 
 // wildcard matches bytes, with one way back, so in a time of at most len(pattern) times len(name).

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/zot-artifact-store/zas/fault"
+	"github.com/zot-artifact-store/zas/strictjson"
 )
 
 // maxPolicy bounds a policy in base64: S3 has no form with larger fields.
@@ -46,7 +47,7 @@ func ParsePolicy(encoded string) (*Policy, error) {
 	if err != nil || len(encoded) > maxPolicy {
 		return nil, invalidPolicy("invalid Base64 encoding.")
 	}
-	members, ok := parseObject(document)
+	members, ok := strictjson.Object(document)
 	if !ok || !utf8.Valid(document) {
 		return nil, invalidPolicy("Invalid JSON.")
 	}
@@ -54,12 +55,12 @@ func ParsePolicy(encoded string) (*Policy, error) {
 	var expiration, conditions json.RawMessage
 	for _, m := range members {
 		switch {
-		case m.name == "expiration" && expiration == nil:
-			expiration = m.value
-		case m.name == "conditions" && conditions == nil:
-			conditions = m.value
+		case m.Name == "expiration" && expiration == nil:
+			expiration = m.Value
+		case m.Name == "conditions" && conditions == nil:
+			conditions = m.Value
 		default:
-			return nil, invalidPolicy("Unexpected: %q", m.name)
+			return nil, invalidPolicy("Unexpected: %q", m.Name)
 		}
 	}
 	if err := p.setExpiration(expiration); err != nil {
@@ -76,7 +77,7 @@ func (p *Policy) setExpiration(raw json.RawMessage) error {
 	if raw == nil {
 		return invalidPolicy("Policy missing expiration.")
 	}
-	text, ok := parseText(raw)
+	text, ok := strictjson.Text(raw)
 	if !ok {
 		return invalidPolicy("Invalid JSON.")
 	}
@@ -90,7 +91,7 @@ func (p *Policy) setConditions(raw json.RawMessage) error {
 	if raw == nil {
 		return invalidPolicy("Policy missing conditions.")
 	}
-	list, ok := parseList(raw)
+	list, ok := strictjson.List(raw)
 	if !ok {
 		return invalidPolicy("Invalid 'conditions' value: must be a List.")
 	}
@@ -113,15 +114,15 @@ func (p *Policy) setConditions(raw json.RawMessage) error {
 
 // addSimple adds `{"field": "value"}`.
 func (p *Policy) addSimple(raw json.RawMessage) error {
-	members, _ := parseObject(raw)
+	members, _ := strictjson.Object(raw)
 	if len(members) != 1 {
 		return invalidPolicy("Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.")
 	}
-	value, ok := parseText(members[0].value)
+	value, ok := strictjson.Text(members[0].Value)
 	if !ok {
 		return invalidPolicy("Invalid Simple-Condition: value must be a string.")
 	}
-	name := members[0].name
+	name := members[0].Name
 	text := `["eq", ` + quote("$"+name) + ", " + quote(value) + "]"
 	p.conditions = append(p.conditions, condition{text: text, field: strings.ToLower(name), value: value})
 	return nil
@@ -129,11 +130,11 @@ func (p *Policy) addSimple(raw json.RawMessage) error {
 
 // addList adds `["eq", "$field", "value"]`, likewise with starts-with, or `["content-length-range", least, most]`.
 func (p *Policy) addList(raw json.RawMessage) error {
-	list, _ := parseList(raw)
+	list, _ := strictjson.List(raw)
 	if len(list) == 0 {
 		return invalidPolicy("Invalid Condition: missing operation identifier.")
 	}
-	operation, ok := parseText(list[0])
+	operation, ok := strictjson.Text(list[0])
 	switch {
 	case !ok:
 		return invalidPolicy("Invalid JSON.")
@@ -144,8 +145,8 @@ func (p *Policy) addList(raw json.RawMessage) error {
 	case operation == "content-length-range":
 		return p.addRange(list[1], list[2])
 	}
-	name, named := parseText(list[1])
-	value, valued := parseText(list[2])
+	name, named := strictjson.Text(list[1])
+	value, valued := strictjson.Text(list[2])
 	if !named || !valued {
 		return invalidPolicy("Invalid JSON.")
 	}
@@ -208,47 +209,9 @@ func (c condition) holds(value string) bool {
 	return true
 }
 
-// member is one of a JSON object.
-type member struct {
-	name  string
-	value json.RawMessage
-}
-
-// parseObject is the members of a JSON object in their order, repeated ones too, which a map would hide.
-func parseObject(raw []byte) ([]member, bool) {
-	if !json.Valid(raw) {
-		return nil, false
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, false
-	}
-	var members []member
-	for d.More() {
-		var m member
-		name, _ := d.Token() // raw is valid
-		m.name, _ = name.(string)
-		if err := d.Decode(&m.value); err != nil {
-			return nil, false
-		}
-		members = append(members, m)
-	}
-	return members, true
-}
-
-func parseList(raw json.RawMessage) ([]json.RawMessage, bool) {
-	var list []json.RawMessage
-	return list, json.Unmarshal(raw, &list) == nil && raw[0] == '['
-}
-
-func parseText(raw json.RawMessage) (string, bool) {
-	var s string
-	return s, json.Unmarshal(raw, &s) == nil && raw[0] == '"'
-}
-
 // parseSize reads a number of bytes, which some clients send as a string.
 func parseSize(raw json.RawMessage) (int64, bool) {
-	text, ok := parseText(raw)
+	text, ok := strictjson.Text(raw)
 	if !ok {
 		text = string(raw)
 	}

@@ -3,7 +3,6 @@ package object
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/zot-artifact-store/zas/event"
 	"github.com/zot-artifact-store/zas/fault"
@@ -342,13 +341,11 @@ func (s *Service) planGroup(ctx context.Context, r meta.Reader, req *DeleteManyR
 		res.Deleted = deleted
 		return step, err
 	}
-	g := newDeletion(p, slices.Collect(func(yield func(DeleteKey) bool) {
-		for _, i := range group {
-			if !yield(req.Keys[i]) {
-				return
-			}
-		}
-	}))
+	versions := make([]DeleteKey, len(group))
+	for n, i := range group {
+		versions[n] = req.Keys[i]
+	}
+	g := newDeletion(p, versions)
 	step, err := s.planDeletion(ctx, r, g, of.how)
 	for n, i := range group {
 		of.results[i] = g.done[n]
